@@ -1,0 +1,87 @@
+"""Flat CSR batches of a corpus, a pure function of (seed, epoch, step).
+
+The host never holds a dense [B, V]. Every batch of a run has B rows and one of at most three numbers of
+entries, so that a step function compiles at most three times.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.types import Batch, Csr
+
+
+def padded_sizes(batch_size: int, *corpora: Corpus) -> tuple[int, ...]:
+    """Up to three numbers of entries, one of which holds any `batch_size` documents of any of the corpora.
+
+    The first holds all but about one random batch in a thousand, the last the longest documents together.
+    """
+    typical, longest = 1, 1
+    for corpus in corpora:
+        entries = np.diff(corpus.counts.indptr)
+        taken = min(batch_size, len(entries))
+        typical = max(typical, entries.mean() * taken + 3.1 * entries.std() * np.sqrt(taken))
+        longest = max(longest, np.sort(entries)[-taken:].sum())
+    typical, longest = _round_up(min(typical, longest)), _round_up(longest)
+    return tuple(sorted({typical, _round_up(np.sqrt(typical * longest)), longest}))
+
+
+def num_batches(corpus: Corpus, batch_size: int) -> int:
+    """Batches of an epoch, the last one partial."""
+    return -(-corpus.num_documents // batch_size)
+
+
+def epoch_order(num_documents: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of the documents in an epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(num_documents)
+
+
+def epoch_batches(
+    corpus: Corpus, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...]
+) -> Iterator[Batch]:
+    """The batches of a training epoch, shuffled; step s is always the s-th."""
+    yield from _in_turn(corpus, epoch_order(corpus.num_documents, seed, epoch), batch_size, sizes)
+
+
+def ordered_batches(corpus: Corpus, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
+    """All documents once, in corpus order."""
+    yield from _in_turn(corpus, np.arange(corpus.num_documents), batch_size, sizes)
+
+
+def gather(corpus: Corpus, documents: np.ndarray, batch_size: int, sizes: tuple[int, ...]) -> Batch:
+    """The batch of some documents (at most `batch_size`), padded to the smallest of `sizes` that holds it."""
+    counts = corpus.counts[documents]
+    entries, padded = counts.nnz, next(size for size in sizes if size >= counts.nnz)
+    row_ptr = np.full(batch_size + 1, entries, np.int32)
+    row_ptr[: len(documents) + 1] = counts.indptr
+    by_word = np.argsort(counts.indices, kind="stable")
+    word_ptr = np.concatenate([[0], np.cumsum(np.bincount(counts.indices, minlength=corpus.vocab_size))])
+    rows = np.repeat(np.arange(len(documents)), np.diff(counts.indptr))
+
+    def pad(array, size, dtype):
+        return np.concatenate([array, np.zeros(size - len(array), array.dtype)]).astype(dtype)
+
+    csr = Csr(
+        values=pad(counts.data, padded, np.float32),
+        words=pad(counts.indices, padded, np.int32),
+        rows=pad(rows, padded, np.int32),
+        row_ptr=row_ptr,
+        by_word=np.concatenate([by_word, np.arange(entries, padded)]).astype(np.int32),
+        word_ptr=word_ptr.astype(np.int32),
+    )
+    return Batch(
+        counts=csr,
+        length=pad(np.asarray(counts.sum(axis=1)).ravel(), batch_size, np.float32),
+        document=pad(documents, batch_size, np.int32),
+        mask=pad(np.ones(len(documents)), batch_size, np.float32),
+    )
+
+
+def _in_turn(corpus, order, batch_size, sizes):
+    for start in range(0, len(order), batch_size):
+        yield gather(corpus, order[start : start + batch_size], batch_size, sizes)
+
+
+def _round_up(entries: float) -> int:
+    return max(1024, 1024 * int(np.ceil(entries / 1024)))

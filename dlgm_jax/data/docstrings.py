@@ -1,0 +1,96 @@
+"""The `docstrings` corpus: what Python and this project's dependencies say about themselves.
+
+One document for each docstring of at least 20 words in the standard library and in the direct runtime
+dependencies; the label is the top-level package. It needs no network, and is the same for the same versions.
+"""
+
+import ast
+import platform
+import re
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.text import count_words
+from dlgm_jax.types import BadInput
+
+MIN_WORDS = 20
+VOCAB_SIZE = 2000
+TEST_SHARE = 0.1
+WORD = r"\b[a-z][a-z]+\b"
+OMITTED = frozenset({"test", "tests", "idlelib", "tkinter", "site-packages", "dist-packages", "__pycache__"})
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide the corpus: Python's and each direct dependency's."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in dependencies()}
+
+
+def dependencies() -> list[str]:
+    """The direct runtime dependencies of dlgm-jax, sorted."""
+    try:
+        requirements = metadata.requires("dlgm-jax") or []
+    except metadata.PackageNotFoundError as error:
+        raise BadInput("docstrings: expected dlgm-jax to be installed (pip install -e .), found it is not") from error
+    return sorted(re.match(r"[\w.-]+", text)[0] for text in requirements if "extra ==" not in text)  # type: ignore
+
+
+def build() -> tuple[Corpus, Corpus]:
+    """Training and test corpus (a tenth, drawn by a fixed seed), read with a progress bar."""
+    files = list(_source_files())
+    texts: dict[str, tuple[str, str]] = {}
+    for label, name, path in tqdm(files, desc="reading docstrings", unit="file", dynamic_ncols=True):
+        for position, text in _docstrings(path):
+            if len(re.findall(WORD, text.lower())) >= MIN_WORDS:
+                texts.setdefault(" ".join(text.split()), (f"{name}:{position}", label))
+    documents, names = list(texts), list(texts.values())
+    is_test = np.random.default_rng(0).random(len(documents)) < TEST_SHARE
+    parts = [np.flatnonzero(~is_test), np.flatnonzero(is_test)]
+    (train, test) = ([documents[row] for row in part] for part in parts)
+    (train_ids, test_ids) = ([names[row][0] for row in part] for part in parts)
+    (train_labels, test_labels) = ([names[row][1] for row in part] for part in parts)
+    return count_words(
+        train,
+        test,
+        vocab_size=VOCAB_SIZE,
+        token_pattern=WORD,
+        train_labels=train_labels,
+        test_labels=test_labels,
+        train_ids=train_ids,
+        test_ids=test_ids,
+    )
+
+
+def _source_files() -> Iterator[tuple[str, str, Path]]:
+    """(label, name, path) of every module, in a fixed order."""
+    library = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(library.rglob("*.py")):
+        inside = path.relative_to(library)
+        if not OMITTED.intersection(inside.parts):
+            yield inside.parts[0].removesuffix(".py"), inside.as_posix(), path
+    for name in dependencies():
+        modules = [file for file in metadata.files(name) or [] if file.suffix == ".py" and ".." not in file.parts]
+        for file in sorted(modules, key=str):
+            if not OMITTED.intersection(file.parts):
+                yield file.parts[0].removesuffix(".py"), file.as_posix(), Path(str(file.locate()))
+
+
+def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of each docstring of a module; a file that is not Python of this version has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "lineno", 1), text

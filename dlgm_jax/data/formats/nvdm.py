@@ -1,0 +1,109 @@
+"""The NVDM form (Miao et al. 2016): a folder of `train.feat`, `test.feat` and a vocabulary.
+
+A line of a `.feat` file is one document: an optional label, then `id:count` pairs, ids from 1. The vocabulary
+is `vocab.new` (the first field of each line is the word) or `vocab.txt` (the whole line is). Any of the files
+may be gzipped, with `.gz` behind its name.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+from dlgm_jax.data.corpus import Corpus, check_distinct
+from dlgm_jax.types import BadInput
+
+MAX_COUNT = np.iinfo(np.int32).max
+
+
+def read(folder: str | Path) -> tuple[Corpus, Corpus]:
+    """The training and the test corpus of a folder. Raises BadInput with file and line."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: expected a folder with train.feat, test.feat and vocab.new or vocab.txt; not found")
+    vocabulary = read_vocabulary(folder)
+    return read_feat(_find(folder, "train.feat"), vocabulary), read_feat(_find(folder, "test.feat"), vocabulary)
+
+
+def read_vocabulary(folder: Path) -> tuple[str, ...]:
+    """The words of a folder's vocabulary file, in the order of their ids."""
+    path = _find(folder, "vocab.new", "vocab.txt")
+    first_field = path.name.startswith("vocab.new")
+    words = []
+    for number, line in enumerate(_lines(path), 1):
+        word = line.strip()
+        if not word:
+            raise BadInput(f"{path}:{number}: expected a word, found an empty line")
+        words.append(word.split()[0] if first_field else word)
+    if not words:
+        raise BadInput(f"{path}: expected words, found an empty file")
+    check_distinct(words, str(path))
+    return tuple(words)
+
+
+def read_feat(path: Path, vocabulary: tuple[str, ...]) -> Corpus:
+    """One `.feat` file. Duplicate ids in a line are summed; documents without words are kept."""
+    indptr, ids, counts, labels = [0], [], [], []
+    for number, line in enumerate(_lines(path), 1):
+        label, pairs = _split_label(line)
+        for pair in pairs:
+            word, count = _parse_pair(pair, len(vocabulary), f"{path}:{number}")
+            ids.append(word)
+            counts.append(count)
+        labels.append(label)
+        indptr.append(len(ids))
+    if len(indptr) == 1:
+        raise BadInput(f"{path}: expected one document a line, found an empty file")
+    matrix = scipy.sparse.csr_matrix(
+        (np.asarray(counts, np.int64), np.asarray(ids, np.int64), indptr), (len(labels), len(vocabulary))
+    )
+    names = tuple(f"{path.name.split('.')[0]}/{number}" for number in range(1, len(labels) + 1))
+    return Corpus(matrix, vocabulary, names, tuple(labels) if any(labels) else None)
+
+
+def _split_label(line: str) -> tuple[str, list[str]]:
+    fields = line.split()
+    if fields and ":" not in fields[0]:
+        return fields[0], fields[1:]
+    return "", fields
+
+
+def _parse_pair(pair: str, vocab_size: int, where: str) -> tuple[int, int]:
+    """Column from 0 and count of an `id:count` pair."""
+    word, colon, count = pair.partition(":")
+    if not colon or not (word.isascii() and word.isdigit()):
+        raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {pair!r}")
+    if not (count.isascii() and count.isdigit()):
+        raise BadInput(f"{where}: expected a count that is a whole number from 0, found {pair!r}")
+    if int(word) == 0:
+        raise BadInput(f"{where}: expected ids from 1, found {pair!r}; are the ids of this file 0-based?")
+    if int(word) > vocab_size:
+        raise BadInput(f"{where}: expected an id from 1 to {vocab_size} (the words of the vocabulary), found {pair!r}")
+    if int(count) > MAX_COUNT:
+        raise BadInput(f"{where}: expected a count up to {MAX_COUNT}, found {pair!r}")
+    return int(word) - 1, int(count)
+
+
+def _find(folder: Path, *names: str) -> Path:
+    for name in names:
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                return path
+    raise BadInput(f"{folder}: expected a file {' or '.join(names)} (or .gz), found none")
+
+
+def _lines(path: Path):
+    """Lines without their ends; what cannot be read as UTF-8 text is bad input."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else open(
+            path, encoding="utf-8-sig"
+        ) as file:
+            yield from (line.rstrip("\n") for line in file)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8 text, found {error.reason} at byte {error.start}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadInput(f"{path}: expected a whole gzip file, found: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,29 @@
+"""Gaussians with diagonal covariance."""
+
+import jax
+import jax.numpy as jnp
+
+from dlgm_jax.types import Array, Gaussian
+
+
+def sample(gaussian: Gaussian, key: Array) -> Array:
+    """One reparameterised draw [K]: mean + sigma * eps."""
+    mean, log_var = gaussian
+    return mean + jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape, mean.dtype)
+
+
+def log_density(gaussian: Gaussian, z: Array) -> Array:
+    """log N(z; mean, diag exp(log_var)), in nats."""
+    mean, log_var = gaussian
+    return -0.5 * jnp.sum(log_var + (z - mean) ** 2 / jnp.exp(log_var) + jnp.log(2 * jnp.pi))
+
+
+def standard_log_density(z: Array) -> Array:
+    """log N(z; 0, I), in nats."""
+    return -0.5 * jnp.sum(z**2 + jnp.log(2 * jnp.pi))
+
+
+def kl_to_standard(gaussian: Gaussian) -> Array:
+    """KL(N(mean, diag exp(log_var)) || N(0, I)) in nats, in closed form."""
+    mean, log_var = gaussian
+    return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1 - log_var)

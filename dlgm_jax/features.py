@@ -1,0 +1,65 @@
+"""What the inference network reads: tf-idf and normalised counts, of one dense document and of a flat batch."""
+
+import jax
+import jax.numpy as jnp
+
+from dlgm_jax.sparse import row_sums
+from dlgm_jax.types import Array, Csr
+
+
+def idf(document_frequencies, num_documents, *, smooth: bool = False) -> Array:
+    """Inverse document frequencies [V], from the number of documents that hold each word [V] and their total D.
+
+    log(D / df) as in the paper (section 3), or ln((1 + D) / (1 + df)) + 1 when `smooth`. A word of no
+    document gets 0 in the paper's form: it tells nothing.
+    """
+    frequencies = jnp.asarray(document_frequencies, jnp.result_type(float))
+    if smooth:
+        return jnp.log((1 + num_documents) / (1 + frequencies)) + 1
+    return jnp.where(frequencies > 0, jnp.log(num_documents / jnp.maximum(frequencies, 1)), 0)
+
+
+def tfidf(counts: Array, idf: Array) -> Array:
+    """Counts times idf, normalised to length 1 in L2: [V]; a document without weight gives zeros."""
+    weights = counts * idf
+    return _divide(weights, jnp.sqrt(_positive(jnp.sum(weights**2))), jnp.any(weights != 0))
+
+
+def normalised_counts(counts: Array) -> Array:
+    """x / sum(x): [V]; an empty document gives zeros."""
+    total = jnp.sum(counts)
+    return _divide(jnp.asarray(counts, jnp.result_type(float)), _positive(total), total > 0)
+
+
+def batch_tfidf(counts: Csr, idf: Array) -> Csr:
+    """`tfidf` of every row of a flat batch."""
+    weights = counts.values * idf[counts.words]
+    squares = row_sums(counts, weights**2)[counts.rows]
+    return counts._replace(values=_divide(weights, jnp.sqrt(_positive(squares)), squares > 0))
+
+
+def batch_normalised_counts(counts: Csr) -> Csr:
+    """`normalised_counts` of every row of a flat batch."""
+    totals = row_sums(counts, counts.values)[counts.rows]
+    return counts._replace(values=_divide(counts.values, _positive(totals), totals > 0))
+
+
+def drop_words(features: Csr, document_keys: Array, rate: float) -> Csr:
+    """Dropout on the input: an entry vanishes with probability `rate`, the others grow by 1 / (1 - rate).
+
+    The draw belongs to (document, word), so it depends on neither the batch nor the padding.
+    """
+
+    def keep(key, word):
+        return jax.random.bernoulli(jax.random.fold_in(key, word), 1 - rate)
+
+    kept = jax.vmap(keep)(document_keys[features.rows], features.words)
+    return features._replace(values=jnp.where(kept, features.values / (1 - rate), 0))
+
+
+def _positive(x):
+    return jnp.where(x > 0, x, 1)
+
+
+def _divide(x, by, defined):
+    return jnp.where(defined, x / by, 0)

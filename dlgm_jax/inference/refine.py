@@ -1,0 +1,63 @@
+"""Local refinement: psi of one document climbs its own bound (step 3 of Algorithm 1)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dlgm_jax.distributions.gaussian import kl_to_standard
+from dlgm_jax.inference.elbo import LogLikelihood, elbo
+from dlgm_jax.types import Array, Gaussian
+
+
+class RefineInfo(NamedTuple):
+    """What happened on the way."""
+
+    elbo: Array  # [num_steps], the bound estimated before each step, in nats
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """How psi moves; holds functions, so it is closed over and never a jitted argument."""
+
+    init: Callable[[Gaussian], Any]  # psi -> state
+    step: Callable[..., tuple[Gaussian, Any, Array]]  # log_likelihood, psi, state, key -> psi, state, elbo
+    evaluations_per_step: int  # gradients of log p(x|z) that one step costs
+
+
+def adam(
+    learning_rate: float = 0.01,
+    b1: float = 0.1,
+    *,
+    prior: Callable[[Gaussian], Array] = kl_to_standard,
+    beta: float | Array = 1.0,
+) -> Refiner:
+    """The paper's refiner: Adam on a one-sample gradient; moments start from zero for every document."""
+    optimiser = optax.adam(learning_rate, b1=b1)
+
+    def step(log_likelihood: LogLikelihood, psi, state, key):
+        def loss(psi):
+            return -elbo(log_likelihood, psi, key, prior=prior, beta=beta)
+
+        value, gradient = jax.value_and_grad(loss)(psi)
+        updates, state = optimiser.update(gradient, state, psi)
+        return optax.apply_updates(psi, updates), state, -value
+
+    return Refiner(optimiser.init, step, evaluations_per_step=1)
+
+
+def refine(
+    log_likelihood: LogLikelihood, psi: Gaussian, key: Array, *, refiner: Refiner, num_steps: int
+) -> tuple[Gaussian, RefineInfo]:
+    """`num_steps` steps of `refiner` from `psi`, with noise redrawn at each: a scan, reverse-differentiable."""
+
+    def body(carry, m):
+        psi, state = carry
+        psi, state, value = refiner.step(log_likelihood, psi, state, jax.random.fold_in(key, m))
+        return (psi, state), value
+
+    (psi, _), trace = jax.lax.scan(body, (psi, refiner.init(psi)), jnp.arange(num_steps))
+    return psi, RefineInfo(trace)

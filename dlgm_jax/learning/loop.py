@@ -1,0 +1,111 @@
+"""The run: epochs, validation, early stopping, checkpoints."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from dlgm_jax.learning.checkpoints import Checkpoints
+from dlgm_jax.learning.scoring import Scores
+from dlgm_jax.learning.steps import Info, State
+from dlgm_jax.types import Array, Batch, NonFinite, Params
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, by epochs; it is saved with every checkpoint."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_perplexity: float = float("inf")
+
+    def finished(self, epochs: int, patience: int) -> bool:
+        """All epochs are done, or `patience` epochs (0: no limit) went by without a new best."""
+        return self.epoch >= epochs or bool(patience and self.epoch - self.best_epoch >= patience)
+
+
+class Watcher(Protocol):
+    """Who is told what happens."""
+
+    def stepped(self, documents: int, elbo_per_word: float) -> None:
+        """A batch of `documents` is done."""
+
+    def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
+        """An epoch is done and the validation documents are scored."""
+
+
+def fit(
+    state: State,
+    progress: Progress,
+    *,
+    step: Callable[[State, Batch, Array], tuple[State, Info]],
+    batches: Callable[[int], Iterable[Batch]],
+    validate: Callable[[Params], Scores],
+    key: Array,
+    epochs: int,
+    patience: int,
+    checkpoints: Checkpoints,
+    best: Checkpoints,
+    watcher: Watcher,
+) -> tuple[State, Progress]:
+    """Epochs until `progress.finished`; `batches(epoch)` gives an epoch's batches.
+
+    The epoch of lowest refined validation perplexity is kept in `best`. Raises NonFinite, naming the step and
+    the last good checkpoint.
+    """
+    while not progress.finished(epochs, patience):
+        epoch = progress.epoch + 1
+        try:
+            state, elbo_per_word = _epoch(state, step, batches(epoch), jax.random.fold_in(key, epoch), watcher)
+            scores = validate(state.params)
+        except NonFinite as error:
+            last = checkpoints.latest()
+            good = f"the last good checkpoint is {checkpoints.folder / str(last)}" if last else "there is no checkpoint yet"
+            raise NonFinite(f"epoch {epoch}: {error}; {good}; try a lower --learning_rate") from error
+        progress = replace(progress, epoch=epoch)
+        if scores.perplexity_refined < progress.best_perplexity:
+            progress = replace(progress, best_epoch=epoch, best_perplexity=scores.perplexity_refined)
+            best.save(epoch, state.params, asdict(progress))
+        watcher.validated(epoch, scores, elbo_per_word)
+        best.wait()
+        checkpoints.save(epoch, state, asdict(progress))
+    checkpoints.wait()
+    return state, progress
+
+
+def restore(state: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[State, Progress]:
+    """The newest checkpoint in the form of `state`, or `state` itself when there is none."""
+    latest = checkpoints.latest()
+    if latest is None:
+        best.forget_after(0)
+        return state, Progress()
+    best.forget_after(latest)
+    restored, progress = checkpoints.restore(latest, jax.eval_shape(lambda: state))
+    return restored, Progress(**progress)
+
+
+def _epoch(state, step, batches, key, watcher) -> tuple[State, float]:
+    """One pass; the bound of a step is read while the next one runs."""
+    bound = words = 0.0
+    pending: tuple[int, Info, int] | None = None
+
+    def read(number: int, info: Info, documents: int) -> tuple[float, float]:
+        elbo, length = float(info.elbo), float(info.words)
+        if not np.isfinite(elbo):
+            raise NonFinite(f"step {number}: the ELBO is {elbo}")
+        watcher.stepped(documents, elbo / max(length, 1))
+        return elbo, length
+
+    for batch in batches:
+        number = int(state.step) + 1 if pending is None else pending[0] + 1
+        state, info = step(state, batch, key)
+        if pending:
+            elbo, length = read(*pending)
+            bound, words = bound + elbo, words + length
+        pending = (number, info, int(batch.mask.sum()))
+    if pending:
+        elbo, length = read(*pending)
+        bound, words = bound + elbo, words + length
+    return state, bound / max(words, 1)

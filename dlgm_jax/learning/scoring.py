@@ -1,0 +1,159 @@
+"""A model scored on a corpus: bounds on perplexity, unrefined and refined, KL, active units."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
+from dlgm_jax.inference.refine import Refiner
+from dlgm_jax.learning.steps import document_keys, refine_batch
+from dlgm_jax.types import Array, Batch, Gaussian, Model, NonFinite, Params
+
+ACTIVE_VARIANCE = 0.01
+
+
+class DocumentScores(NamedTuple):
+    """Of each document of a batch, in nats."""
+
+    elbo: Array  # [B], at the network's guess
+    elbo_refined: Array  # [B]
+    kl: Array  # [B], at the guess
+    kl_refined: Array  # [B]
+    mean_refined: Array  # [B, K]
+    importance_weighted: Array  # [B], NaN when not asked for
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of a corpus. Perplexities are upper bounds, over the documents that have words."""
+
+    documents: int
+    empty_documents: int
+    perplexity: float  # exp(-mean_d ELBO_d / N_d) at the network's guess
+    perplexity_refined: float
+    corpus_perplexity: float  # exp(-sum_d ELBO_d / sum_d N_d)
+    corpus_perplexity_refined: float
+    kl: float  # nats a document
+    kl_refined: float
+    active_units: int  # latent dimensions whose refined posterior mean varies by more than 0.01 (Burda et al.)
+    perplexity_importance_weighted: float | None = None
+
+
+def scorer(
+    model: Model, *, refiner: Refiner, num_steps: int, num_samples: int = 1, iwae_samples: int = 0
+) -> Callable[[Params, Batch, Array], DocumentScores]:
+    """A jitted function that scores a batch; the noise of a document depends on the key and its index only."""
+
+    def step(params: Params, batch: Batch, key: Array) -> DocumentScores:
+        theta, phi = params
+        guess_keys, refine_keys, refined_keys, iwae_keys = (
+            document_keys(jax.random.fold_in(key, use), batch) for use in range(4)
+        )
+        evidence = model.evidence(theta, batch)
+        guess = model.encode(phi, model.features(batch.counts))
+        refined = refine_batch(
+            model, theta, guess, evidence, refine_keys, refiner=refiner, num_steps=num_steps
+        )
+
+        def bound(psi: Gaussian, evidence, key):
+            def one(sample):
+                sample_key = jax.random.fold_in(key, sample)
+                return elbo(
+                    lambda z: model.log_likelihood(theta, z, evidence), psi, sample_key, prior=model.prior
+                )
+
+            return jnp.mean(jax.lax.map(one, jnp.arange(num_samples)))
+
+        def iwae(psi: Gaussian, evidence, key):
+            if not iwae_samples:
+                return jnp.full((), jnp.nan)
+            return importance_weighted_bound(
+                lambda z: model.log_likelihood(theta, z, evidence), psi, key, num_samples=iwae_samples
+            )
+
+        return DocumentScores(
+            elbo=jax.vmap(bound)(guess, evidence, guess_keys),
+            elbo_refined=jax.vmap(bound)(refined, evidence, refined_keys),
+            kl=jax.vmap(model.prior)(guess),
+            kl_refined=jax.vmap(model.prior)(refined),
+            mean_refined=refined.mean,
+            importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys),
+        )
+
+    return jax.jit(step)
+
+
+def score_corpus(
+    score: Callable[[Params, Batch, Array], DocumentScores],
+    params: Params,
+    batches: Iterable[Batch],
+    key: Array,
+) -> Scores:
+    """Scores of all documents of `batches`, summed in float64 on the host.
+
+    Raises NonFinite when a bound is NaN or infinite.
+    """
+    parts = []
+    for batch in batches:
+        scored = jax.tree.map(np.asarray, score(params, batch, key))
+        parts.append((jax.tree.map(lambda a, kept=batch.mask > 0: a[kept], scored), batch.length[batch.mask > 0]))
+    scores, lengths = zip(*parts)
+    joined = DocumentScores(*(np.concatenate(column).astype(np.float64) for column in zip(*scores)))
+    return _summary(joined, np.concatenate(lengths).astype(np.float64))
+
+
+def perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
+    """exp(-(1/D) sum_d ELBO_d / N_d) over documents with words: the paper's perplexity, a mean over documents."""
+    kept = lengths > 0
+    return _exp(-np.mean(bounds[kept] / lengths[kept]))
+
+
+def corpus_perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
+    """exp(-sum_d ELBO_d / sum_d N_d) over documents with words: the corpus total."""
+    kept = lengths > 0
+    return _exp(-np.sum(bounds[kept]) / np.sum(lengths[kept]))
+
+
+def unigram_perplexity(train: Corpus, corpus: Corpus) -> float:
+    """Perplexity, mean over documents, of the training split's word frequencies.
+
+    Infinite when a word that never occurs in training occurs here.
+    """
+    frequencies = train.word_frequencies()
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(frequencies / frequencies.sum())
+    counts = corpus.counts
+    bounds = np.zeros(corpus.num_documents)
+    np.add.at(bounds, np.repeat(np.arange(len(bounds)), np.diff(counts.indptr)), counts.data * log_probs[counts.indices])
+    return perplexity(bounds, corpus.lengths.astype(np.float64))
+
+
+def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
+    for name in ("elbo", "elbo_refined"):
+        bad = ~np.isfinite(getattr(scores, name))
+        if bad.any():
+            raise NonFinite(f"the {name} of {bad.sum()} of {len(bad)} documents is not finite")
+    weighted = scores.importance_weighted
+    return Scores(
+        documents=len(lengths),
+        empty_documents=int(np.sum(lengths == 0)),
+        perplexity=perplexity(scores.elbo, lengths),
+        perplexity_refined=perplexity(scores.elbo_refined, lengths),
+        corpus_perplexity=corpus_perplexity(scores.elbo, lengths),
+        corpus_perplexity_refined=corpus_perplexity(scores.elbo_refined, lengths),
+        kl=float(scores.kl.mean()),
+        kl_refined=float(scores.kl_refined.mean()),
+        active_units=int(np.sum(scores.mean_refined.var(axis=0) > ACTIVE_VARIANCE)),
+        perplexity_importance_weighted=None if np.isnan(weighted).all() else perplexity(weighted, lengths),
+    )
+
+
+def _exp(x: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.exp(x))

@@ -1,0 +1,141 @@
+"""Gradient steps: Algorithm 1 on one batch."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from dlgm_jax.features import drop_words
+from dlgm_jax.inference.elbo import elbo
+from dlgm_jax.inference.refine import Refiner, refine
+from dlgm_jax.types import Array, Batch, Gaussian, Model, Params
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    params: Params
+    moments: Params  # optimiser states of theta and of phi
+    step: Array  # []
+
+
+class Info(NamedTuple):
+    """What a step saw, summed over the documents of its batch."""
+
+    elbo: Array  # [], nats, with beta = 1
+    words: Array  # []
+
+
+def document_keys(key: Array, batch: Batch) -> Array:
+    """One key for each document, the same whatever batch it stands in: [B]."""
+    return jax.vmap(partial(jax.random.fold_in, key))(batch.document)
+
+
+def refine_batch(
+    model: Model, theta, psi: Gaussian, evidence, keys: Array, *, refiner: Refiner, num_steps: int
+) -> Gaussian:
+    """psi of every document after refinement; only psi, evidence and keys are batched."""
+
+    def one(psi, evidence, key):
+        def log_likelihood(z):
+            return model.log_likelihood(theta, z, evidence)
+
+        return refine(log_likelihood, psi, key, refiner=refiner, num_steps=num_steps)[0]
+
+    return jax.vmap(one)(psi, evidence, keys)
+
+
+def init_state(model: Model, optimiser: optax.GradientTransformation, key: Array, vocab_size: int) -> State:
+    """Random parameters and zero moments; theta and phi have their own."""
+    params = model.init(key, vocab_size)
+    moments = Params(optimiser.init(params.theta), optimiser.init(params.phi))
+    return State(params, moments, jnp.zeros((), jnp.int32))
+
+
+def algorithm1(
+    model: Model,
+    optimiser: optax.GradientTransformation,
+    *,
+    refiner: Callable[[Array], Refiner],
+    num_steps: int,
+    kl_anneal_steps: int = 0,
+    input_dropout: float = 0.0,
+) -> Callable[[State, Batch, Array], tuple[State, Info]]:
+    """One step of Algorithm 1, jitted, with donated state.
+
+    Every document's psi is guessed by the inference network and refined for `num_steps` steps of
+    `refiner(beta)`; theta climbs the bound at the refined psi, then phi climbs the bound of its own guess
+    under the new theta. Without refinement (M=1) both move by the gradient of one joint bound. Losses are
+    sums over the documents of the batch. beta grows from 0 to 1 over `kl_anneal_steps` steps.
+    """
+
+    def loss(theta, psi, batch, keys, beta):
+        evidence = model.evidence(theta, batch)
+
+        def bound(psi, evidence, key):
+            return elbo(partial(_swap, model, theta, evidence), psi, key, prior=model.prior, beta=beta)
+
+        bounds = jax.vmap(bound)(psi, evidence, keys)
+        unannealed = bounds - (1 - beta) * jax.vmap(model.prior)(psi)
+        return -jnp.sum(batch.mask * bounds), jnp.sum(batch.mask * unannealed)
+
+    def joint_loss(params, features, batch, keys, beta):
+        return loss(params.theta, model.encode(params.phi, features), batch, keys, beta)
+
+    def guess_loss(phi, theta, features, batch, keys, beta):
+        return loss(theta, model.encode(phi, features), batch, keys, beta)
+
+    def climb(moments, parameters, gradients):
+        updates, moments = optimiser.update(gradients, moments, parameters)
+        return optax.apply_updates(parameters, updates), moments
+
+    def step(state: State, batch: Batch, key: Array) -> tuple[State, Info]:
+        (theta, phi), moments, count = state
+        beta = jnp.minimum(1.0, (count + 1) / kl_anneal_steps) if kl_anneal_steps else jnp.ones(())
+        dropout_keys, theta_keys, phi_keys, refine_keys = (
+            document_keys(jax.random.fold_in(key, use), batch) for use in range(4)
+        )
+        features = model.features(batch.counts)
+        if input_dropout:
+            features = drop_words(features, dropout_keys, input_dropout)
+
+        if num_steps == 0:
+            gradients, bound = jax.grad(joint_loss, has_aux=True)(state.params, features, batch, theta_keys, beta)
+            theta, theta_moments = climb(moments.theta, theta, gradients.theta)
+            phi, phi_moments = climb(moments.phi, phi, gradients.phi)
+        else:
+            evidence = model.evidence(theta, batch)
+            psi = refine_batch(
+                model,
+                theta,
+                model.encode(phi, features),
+                evidence,
+                refine_keys,
+                refiner=refiner(beta),
+                num_steps=num_steps,
+            )
+            gradients, bound = jax.grad(loss, has_aux=True)(theta, psi, batch, theta_keys, beta)
+            theta, theta_moments = climb(moments.theta, theta, gradients)
+            gradients, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, phi_keys, beta)
+            phi, phi_moments = climb(moments.phi, phi, gradients)
+
+        moved = State(Params(theta, phi), Params(theta_moments, phi_moments), count + 1)
+        return moved, Info(bound, jnp.sum(batch.length))
+
+    return jax.jit(step, donate_argnums=0)
+
+
+def adam(learning_rate: float, *, weight_decay: float = 0.0) -> optax.GradientTransformation:
+    """Adam for theta and phi, with decoupled weight decay on matrices (not on biases)."""
+    return optax.adamw(learning_rate, weight_decay=weight_decay, mask=partial(jax.tree.map, _is_matrix))
+
+
+def _is_matrix(parameter) -> bool:
+    return parameter.ndim > 1
+
+
+def _swap(model: Model, theta: Any, evidence: Any, z: Array) -> Array:
+    return model.log_likelihood(theta, z, evidence)

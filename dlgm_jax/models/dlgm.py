@@ -1,0 +1,165 @@
+"""The deep latent Gaussian model of counts (eq. 1): z ~ N(0, I), x ~ Multinomial(softmax(MLP(z)), N).
+
+Public functions take one document with dense counts [V]; `vmap` them for more. `dlgm` bundles the same
+functions for flat batches.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from dlgm_jax import networks, sparse
+from dlgm_jax.distributions import gaussian
+from dlgm_jax.inference import elbo as bounds
+from dlgm_jax.inference import refine as refinement
+from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
+from dlgm_jax.types import Array, Batch, Csr, Evidence, Gaussian, Model, Params, Phi, Theta
+
+
+def init_params(
+    key: Array,
+    vocab_size: int,
+    *,
+    latent_dim: int = 100,
+    generative_widths: Sequence[int] = (400, 400),
+    inference_widths: Sequence[int] = (400, 400),
+    activation: str = "relu",
+    dtype=jnp.float32,
+) -> Params:
+    """Random parameters, weights and biases from U(-0.1, 0.1) as in the authors' code.
+
+    `generative_widths=()` is the log-linear model gamma(z) = z W + b. Raises ValueError for an unknown
+    activation.
+    """
+    theta_key, output_key, phi_key, mean_key, log_var_key = jax.random.split(key, 5)
+    theta = Theta(
+        networks.init_mlp(theta_key, latent_dim, generative_widths, activation, dtype=dtype),
+        networks.init_dense(output_key, (latent_dim, *generative_widths)[-1], vocab_size, dtype=dtype),
+    )
+    top = (vocab_size, *inference_widths)[-1]
+    phi = Phi(
+        networks.init_mlp(phi_key, vocab_size, inference_widths, activation, dtype=dtype),
+        networks.init_dense(mean_key, top, latent_dim, dtype=dtype),
+        networks.init_dense(log_var_key, top, latent_dim, dtype=dtype),
+    )
+    return Params(theta, phi)
+
+
+def latent_dim(theta: Theta) -> int:
+    """K, read off the parameters."""
+    return (*theta.hidden.layers, theta.output)[0].weights.shape[0]
+
+
+def vocab_size(theta: Theta) -> int:
+    """V, read off the parameters."""
+    return theta.output.weights.shape[1]
+
+
+def infer(phi: Phi, features: Array) -> Gaussian:
+    """q(z|x) as the inference network guesses it, from features [V]: mean [K], log-variance [K]."""
+    inputs = (*phi.hidden.layers, phi.mean)[0].weights.shape[0]
+    _check_shape("features", features, (inputs,))
+    return _infer(phi, features, product=jnp.matmul)
+
+
+def _infer(phi: Phi, features, *, product) -> Gaussian:
+    hidden = networks.mlp(phi.hidden, features, product=product)
+    head = networks.affine if phi.hidden.layers else partial(networks.affine, product=product)
+    return Gaussian(head(phi.mean, hidden), head(phi.log_var, hidden))
+
+
+def potentials(theta: Theta, z: Array) -> Array:
+    """gamma(z): [K] -> [V]."""
+    return networks.affine(theta.output, networks.mlp(theta.hidden, z))
+
+
+def log_probs(theta: Theta, z: Array) -> Array:
+    """log mu(z): [K] -> [V] in nats."""
+    return jax.nn.log_softmax(potentials(theta, z))
+
+
+def evidence(theta: Theta, counts: Array) -> Evidence:
+    """What log p(x|z) needs of the counts [V]: W x, b.x and N, computed once per document."""
+    _check_shape("counts", counts, (vocab_size(theta),))
+    weights, bias = theta.output
+    x = jnp.asarray(counts, weights.dtype)
+    return Evidence(weights @ x, bias @ x, jnp.sum(x))
+
+
+def batch_evidence(theta: Theta, batch: Batch) -> Evidence:
+    """`evidence` of every document of a batch, by one sparse product."""
+    weights, bias = theta.output
+    xw = sparse.product(batch.counts, jnp.concatenate([weights, bias[None]]).T)
+    return Evidence(xw[:, :-1], xw[:, -1], batch.length)
+
+
+def log_likelihood(theta: Theta, z: Array, evidence: Evidence) -> Array:
+    """log p(x|z) = h.(W x) + b.x - N logsumexp(h W + b) in nats, h = MLP(z); base measure dropped."""
+    h = networks.mlp(theta.hidden, z)
+    normaliser = jax.nn.logsumexp(networks.affine(theta.output, h))
+    return h @ evidence.xw + evidence.xb - evidence.length * normaliser
+
+
+def elbo(theta: Theta, psi: Gaussian, counts: Array, key: Array, *, beta: float | Array = 1.0) -> Array:
+    """One-sample ELBO of one document in nats (eq. 2), from counts [V] and psi ([K], [K])."""
+    _check_shape("psi.mean", psi.mean, (latent_dim(theta),))
+    return bounds.elbo(partial(_log_likelihood, theta, evidence(theta, counts)), psi, key, beta=beta)
+
+
+def refine(
+    theta: Theta,
+    psi: Gaussian,
+    counts: Array,
+    key: Array,
+    *,
+    num_steps: int,
+    learning_rate: float = 0.01,
+    b1: float = 0.1,
+    beta: float | Array = 1.0,
+    refiner: Callable[[Evidence], Refiner] | None = None,
+) -> tuple[Gaussian, RefineInfo]:
+    """psi of one document after `num_steps` refinement steps, and the bound before each.
+
+    Adam as in the paper unless `refiner` builds another from the document's evidence; then the settings of
+    Adam do not apply. `num_steps=0` returns psi.
+    """
+    _check_shape("psi.mean", psi.mean, (latent_dim(theta),))
+    known = evidence(theta, counts)
+    chosen = refiner(known) if refiner else adam(learning_rate, b1, beta=beta)
+    return refinement.refine(
+        partial(_log_likelihood, theta, known), psi, key, refiner=chosen, num_steps=num_steps
+    )
+
+
+def sample(params: Params, key: Array, length) -> Array:
+    """Draws a document of `length` words: counts [V] (eq. 1)."""
+    z_key, words_key = jax.random.split(key)
+    theta = params.theta
+    z = jax.random.normal(z_key, (latent_dim(theta),), theta.output.weights.dtype)
+    return jax.random.multinomial(words_key, length, jnp.exp(log_probs(theta, z)))
+
+
+def dlgm(features: Callable[[Csr], Csr], **sizes) -> Model:
+    """Algorithm 1's model for flat batches; `sizes` are the keyword arguments of `init_params`."""
+    return Model(
+        init=partial(init_params, **sizes),
+        features=features,
+        encode=partial(_infer, product=sparse.product),
+        evidence=batch_evidence,
+        log_likelihood=log_likelihood,
+        log_probs=log_probs,
+        prior=gaussian.kl_to_standard,
+    )
+
+
+def _log_likelihood(theta, evidence, z):
+    return log_likelihood(theta, z, evidence)
+
+
+def _check_shape(name: str, array, expected: tuple[int, ...]) -> None:
+    if jnp.shape(array) != expected:
+        raise ValueError(
+            f"{name} has shape {jnp.shape(array)}, expected {expected}: one document; vmap for more"
+        )

@@ -1,0 +1,63 @@
+"""A finished or running workdir, ready for use."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from dlgm_jax.learning.checkpoints import Checkpoints
+from dlgm_jax.models.dlgm import init_params
+from dlgm_jax.types import BadInput, Params
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run learned."""
+
+    params: Params
+    vocabulary: tuple[str, ...]
+    idf: np.ndarray  # [V], of the training split
+    config: dict[str, Any]  # config.json as it is
+
+
+def load_run(workdir: str | Path) -> Run:
+    """The best model of a workdir with its vocabulary, idf and config.
+
+    Raises BadInput when the folder holds no run, or no model yet.
+    """
+    workdir = Path(workdir)
+    config = read_config(workdir)
+    vocabulary = tuple((workdir / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
+    epoch = None
+    if (workdir / "best").is_dir():
+        best = Checkpoints(workdir / "best")
+        epoch = best.latest()
+    if epoch is None:
+        raise BadInput(f"{workdir}/best: expected a model, found none; has the run finished an epoch?")
+    like = jax.eval_shape(lambda: init_params(jax.random.key(0), len(vocabulary), **model_sizes(config)))
+    params, _ = best.restore(epoch, like)
+    return Run(params, vocabulary, np.load(workdir / "idf.npy", allow_pickle=False), config)
+
+
+def read_config(workdir: Path) -> dict[str, Any]:
+    """config.json of a workdir; BadInput when there is none or it is not JSON."""
+    path = workdir / "config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{workdir}: expected the workdir of a run, found no config.json") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: expected JSON, found: {error}") from error
+
+
+def model_sizes(config: dict[str, Any]) -> dict[str, Any]:
+    """The keyword arguments of `init_params` that a config means."""
+    return {
+        "latent_dim": config["K"],
+        "generative_widths": tuple(config["generative_widths"]),
+        "inference_widths": tuple(config["inference_widths"]),
+        "activation": config["activation"],
+    }

@@ -1,0 +1,105 @@
+"""What flows through the framework.
+
+Axes: B documents of a batch, V words of the vocabulary, K latent dimensions, H hidden units,
+N words of a document, M refinement evaluations plus one, P non-zero entries of a batch (padded).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+from flax import struct
+
+Array = jax.Array
+
+
+class BadInput(ValueError):
+    """A user's data or flags are not what was expected; the message is one complete line."""
+
+
+class NonFinite(ArithmeticError):
+    """The bound became NaN or infinite; the message is one complete line."""
+
+
+class Dense(NamedTuple):
+    """An affine layer."""
+
+    weights: Array  # [inputs, outputs]
+    bias: Array  # [outputs]
+
+
+@struct.dataclass
+class Mlp:
+    """Hidden layers, each followed by the nonlinearity; no layers is the identity."""
+
+    layers: tuple[Dense, ...]
+    activation: str = struct.field(pytree_node=False)
+
+
+class Theta(NamedTuple):
+    """The generative model: gamma(z) = output(hidden(z))."""
+
+    hidden: Mlp
+    output: Dense  # weights [H, V]
+
+
+class Phi(NamedTuple):
+    """The inference network: features -> mean and log-variance of q(z|x)."""
+
+    hidden: Mlp
+    mean: Dense
+    log_var: Dense
+
+
+class Params(NamedTuple):
+    theta: Any
+    phi: Any
+
+
+class Gaussian(NamedTuple):
+    """A Gaussian with diagonal covariance; as psi, the variational parameters of one document."""
+
+    mean: Array  # [K]
+    log_var: Array  # [K]
+
+
+class Evidence(NamedTuple):
+    """All that refinement needs to know of one document's counts x under p(x|z)."""
+
+    xw: Array  # [H], W x
+    xb: Array  # [], b.x
+    length: Array  # [], N
+
+
+class Csr(NamedTuple):
+    """A [B, V] matrix as flat CSR, padded behind `row_ptr[-1]` with zeros, and the order of its transpose."""
+
+    values: Array  # [P]
+    words: Array  # [P], column of each entry
+    rows: Array  # [P], row of each entry
+    row_ptr: Array  # [B + 1]
+    by_word: Array  # [P], positions of the entries sorted by word
+    word_ptr: Array  # [V + 1], where each word's entries begin in that order
+
+
+class Batch(NamedTuple):
+    """Some documents of a corpus; rows behind the last document have mask 0 and no words."""
+
+    counts: Csr
+    length: Array  # [B], N
+    document: Array  # [B], index of the document in its corpus
+    mask: Array  # [B], 1 for a document, 0 for padding
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as pure functions; closed over, never an argument of a jitted function."""
+
+    init: Callable[..., Params]  # key, vocab_size -> Params
+    features: Callable[[Csr], Csr]  # counts -> what the inference network reads
+    encode: Callable[..., Gaussian]  # phi, features -> Gaussian [B, K]
+    evidence: Callable[..., Any]  # theta, batch -> a pytree with leading B
+    log_likelihood: Callable[..., Array]  # theta, z [K], evidence of one document -> [] in nats
+    log_probs: Callable[..., Array]  # theta, z [K] -> log mu [V]
+    prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats
