@@ -65,7 +65,7 @@ def fit(
             good = f"the last good checkpoint is {checkpoints.folder / str(last)}" if last else "there is no checkpoint yet"
             raise NonFinite(f"epoch {epoch}: {error}; {good}; try a lower --learning_rate") from error
         progress = replace(progress, epoch=epoch)
-        if scores.perplexity_refined < progress.best_perplexity:
+        if epoch == 1 or scores.perplexity_refined < progress.best_perplexity:
             progress = replace(progress, best_epoch=epoch, best_perplexity=scores.perplexity_refined)
             best.save(epoch, state.params, asdict(progress))
         watcher.validated(epoch, scores, elbo_per_word)
@@ -87,25 +87,24 @@ def restore(state: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[St
 
 
 def _epoch(state, step, batches, key, watcher) -> tuple[State, float]:
-    """One pass; the bound of a step is read while the next one runs."""
-    bound = words = 0.0
-    pending: tuple[int, Info, int] | None = None
-
-    def read(number: int, info: Info, documents: int) -> tuple[float, float]:
-        elbo, length = float(info.elbo), float(info.words)
+    """One pass over the batches: the new state and the mean ELBO per word."""
+    total = np.zeros(2)
+    for number, (state, info, documents) in enumerate(_one_behind(state, step, batches, key), int(state.step) + 1):
+        elbo, words = float(info.elbo), float(info.words)
         if not np.isfinite(elbo):
             raise NonFinite(f"step {number}: the ELBO is {elbo}")
-        watcher.stepped(documents, elbo / max(length, 1))
-        return elbo, length
+        watcher.stepped(documents, elbo / max(words, 1))
+        total += elbo, words
+    return state, float(total[0] / max(total[1], 1))
 
+
+def _one_behind(state, step, batches, key):
+    """Steps, each reported when the next one is already under way, so that a device never waits for the host."""
+    pending = None
     for batch in batches:
-        number = int(state.step) + 1 if pending is None else pending[0] + 1
         state, info = step(state, batch, key)
         if pending:
-            elbo, length = read(*pending)
-            bound, words = bound + elbo, words + length
-        pending = (number, info, int(batch.mask.sum()))
+            yield state, *pending
+        pending = (info, int(batch.mask.sum()))
     if pending:
-        elbo, length = read(*pending)
-        bound, words = bound + elbo, words + length
-    return state, bound / max(words, 1)
+        yield state, *pending

@@ -1,0 +1,119 @@
+"""From a Config to the pieces of a run."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+
+from dlgm_jax import features
+from dlgm_jax.data import batches, datasets
+from dlgm_jax.data.corpus import Corpus, split_validation
+from dlgm_jax.inference import refine
+from dlgm_jax.learning import scoring, steps
+from dlgm_jax.models.dlgm import dlgm
+from dlgm_jax.run import model_sizes
+from dlgm_jax.types import Array, BadInput, Batch, Model, Params
+from experiments.config import Config
+
+INIT, TRAIN, SCORE, INTROSPECT = range(4)  # uses of the seed
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What training and scoring need."""
+
+    config: Config
+    splits: dict[str, Corpus]  # train, validation, test
+    origin: dict[str, str]
+    remark: str
+    idf: np.ndarray  # [V]
+    model: Model
+    sizes: tuple[int, ...]  # numbers of entries that batches are padded to
+
+    @property
+    def train(self) -> Corpus:
+        return self.splits["train"]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return batches.num_batches(self.train, self.config.batch_size)
+
+    def key(self, use: int) -> Array:
+        """The random key of one use of the seed."""
+        return jax.random.fold_in(jax.random.key(self.config.seed), use)
+
+    def optimiser(self) -> optax.GradientTransformation:
+        config = self.config
+        rate = config.learning_rate
+        if config.schedule == "cosine":
+            rate = optax.cosine_decay_schedule(rate, config.epochs * self.steps_per_epoch, alpha=0.01)
+        return steps.adam(rate, weight_decay=config.weight_decay)
+
+    def init_state(self) -> steps.State:
+        return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size)
+
+    def training_step(self) -> Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]:
+        config = self.config
+        return steps.algorithm1(
+            self.model,
+            self.optimiser(),
+            refiner=lambda beta: refine.adam(config.psi_learning_rate, config.psi_beta1, beta=beta),
+            num_steps=config.M - 1,
+            kl_anneal_steps=config.kl_anneal_steps,
+            input_dropout=config.input_dropout,
+        )
+
+    def training_batches(self, epoch: int):
+        config = self.config
+        return batches.epoch_batches(self.train, config.batch_size, seed=config.seed, epoch=epoch, sizes=self.sizes)
+
+    def score_with(self, *, iwae_samples: int = 0) -> Callable[[Params, str], scoring.Scores]:
+        """A function of parameters and the name of a split; compiled once for all splits."""
+        config = self.config
+        score = scoring.scorer(
+            self.model,
+            refiner=refine.adam(config.eval_psi_learning_rate, config.psi_beta1),
+            num_steps=config.eval_M - 1,
+            num_samples=config.eval_samples,
+            iwae_samples=iwae_samples,
+        )
+
+        def score_split(params: Params, split: str) -> scoring.Scores:
+            ordered = batches.ordered_batches(self.splits[split], config.batch_size, sizes=self.sizes)
+            return scoring.score_corpus(score, params, ordered, self.key(SCORE))
+
+        return score_split
+
+
+def assemble(config: Config) -> Assembly:
+    """Loads the corpus and builds the model. Raises BadInput."""
+    dataset = datasets.load(config.dataset)
+    train, validation = split_validation(dataset.train, config.valid_size, config.seed)
+    splits = {"train": train, "validation": validation, "test": dataset.test}
+    for split, corpus in splits.items():
+        if not corpus.lengths.any():
+            raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
+    idf = features.idf(
+        train.document_frequencies(), train.num_documents, smooth=config.features == "tfidf_smooth"
+    )
+    encoded = features.batch_normalised_counts if config.features == "norm" else partial(features.batch_tfidf, idf=idf)
+    return Assembly(
+        config=config,
+        splits=splits,
+        origin=dataset.origin,
+        remark=dataset.remark,
+        idf=np.asarray(idf),
+        model=dlgm(encoded, **model_sizes(config.to_json())),
+        sizes=batches.padded_sizes(config.batch_size, *splits.values()),
+    )
+
+
+def keep_compilations() -> None:
+    """JAX's persistent compilation cache in the user's cache folder, so that a second start is quick."""
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(datasets.cache_folder() / "xla")
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

@@ -1,0 +1,202 @@
+"""What a run is: one frozen, validated Config, from which the flags are generated."""
+
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from dlgm_jax.networks import ACTIVATIONS
+from dlgm_jax.types import BadInput, NonFinite
+
+FEATURES = ("tfidf", "tfidf_smooth", "norm")
+SCHEDULES = ("constant", "cosine")
+WIDTHS = {1: (), 3: (400, 400)}
+MAY_BE_RAISED = ("epochs", "patience")
+
+
+def setting(default, help: str, check: str = ""):
+    """A field with its help and the name of its check."""
+    return field(default=default, metadata={"help": help, "check": check})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found."""
+
+    dataset: str = setting("docstrings", "docstrings, 20news, or a folder in the NVDM form")
+    model: int = setting(3, "1: log-linear; 3: two hidden layers of 400 and a linear output", "model")
+    generative_widths: tuple[int, ...] | None = setting(
+        None, "hidden widths of the generative model, as 400,400; empty: log-linear; unset: by --model", "widths"
+    )
+    inference_widths: tuple[int, ...] | None = setting(
+        None, "hidden widths of the inference network; unset: 400,400", "widths"
+    )
+    activation: str = setting("relu", f"nonlinearity of the hidden layers: {', '.join(ACTIVATIONS)}", "activation")
+    K: int = setting(100, "latent dimensions", "positive")
+    features: str = setting("tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm", "features")
+    M: int = setting(100, "M-1 gradient evaluations refine each document's posterior; 1: none", "positive")
+    psi_learning_rate: float = setting(0.01, "Adam's rate for refinement", "above_zero")
+    psi_beta1: float = setting(0.1, "Adam's beta1 for refinement, in evaluation too", "share")
+    batch_size: int = setting(500, "documents of a step", "positive")
+    epochs: int = setting(30, "passes over the training documents", "positive")
+    patience: int = setting(0, "stop after so many epochs without a better validation perplexity; 0: never", "natural")
+    learning_rate: float = setting(0.003, "Adam's rate for the generative model and the inference network", "above_zero")
+    schedule: str = setting("constant", "of the learning rate: constant, or cosine down to a hundredth", "schedule")
+    kl_anneal_steps: int = setting(0, "steps over which the weight of the KL grows from 0 to 1", "natural")
+    input_dropout: float = setting(0.0, "share of a document's words that the inference network misses", "share")
+    weight_decay: float = setting(0.0, "decoupled weight decay of matrices", "not_negative")
+    valid_size: int = setting(500, "training documents held out for validation", "positive")
+    seed: int = setting(0, "decides weights, split, order and noise", "natural")
+    eval_M: int = setting(100, "as --M, in evaluation", "positive")
+    eval_psi_learning_rate: float = setting(0.008, "as --psi_learning_rate, in evaluation", "above_zero")
+    eval_samples: int = setting(1, "samples for the bound of a document", "positive")
+    eval_iwae_samples: int = setting(0, "samples for an importance-weighted bound at the end; 0: none", "natural")
+
+    def __post_init__(self):
+        for item in fields(self):
+            check = item.metadata["check"]
+            value = getattr(self, item.name)
+            if check and value is not None:
+                expected, holds = CHECKS[check]
+                if not holds(value):
+                    raise BadInput(f"--{item.name}: expected {expected}, found {value!r}")
+
+    def resolved(self) -> "Config":
+        """With widths filled in by --model, and a folder by its whole path."""
+        given = self.generative_widths
+        return replace(
+            self,
+            model=self.model if given is None else 0,
+            generative_widths=WIDTHS[self.model] if given is None else given,
+            inference_widths=(400, 400) if self.inference_widths is None else self.inference_widths,
+            dataset=str(Path(self.dataset).resolve()) if Path(self.dataset).is_dir() else self.dataset,
+        )
+
+    @property
+    def name(self) -> str:
+        """As the paper names its models: 3-M100-tfidf."""
+        widths = "x".join(map(str, self.generative_widths or ())) or "linear"
+        return f"{self.model or widths}-M{self.M}-{self.features}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As config.json holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Config":
+        """From what config.json holds. Raises BadInput when it holds something else."""
+        known = {item.name for item in fields(cls)}
+        if set(values) != known:
+            raise BadInput(f"config.json: expected the settings {sorted(known)}, found {sorted(values)}")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "model": ("0 (widths are given), 1 or 3", lambda v: v in (0, *WIDTHS)),
+    "widths": ("whole numbers above 0", lambda v: all(width > 0 for width in v)),
+    "positive": ("a whole number from 1", lambda v: v >= 1),
+    "natural": ("a whole number from 0", lambda v: 0 <= v < 2**32),
+    "above_zero": ("a number above 0", lambda v: isfinite(v) and v > 0),
+    "not_negative": ("a number from 0", lambda v: isfinite(v) and v >= 0),
+    "share": ("a number from 0 to below 1", lambda v: 0 <= v < 1),
+    "features": (f"one of {', '.join(FEATURES)}", lambda v: v in FEATURES),
+    "schedule": (f"one of {', '.join(SCHEDULES)}", lambda v: v in SCHEDULES),
+    "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda v: v in ACTIVATIONS),
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "paper": {
+        "learning_rate": 0.0008,
+        "epochs": 200,
+        "kl_anneal_steps": 0,
+        "input_dropout": 0.0,
+        "schedule": "constant",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A parsed command line: what was given, by name, and the flags of the command itself."""
+
+    given: dict[str, Any]
+    own: dict[str, Any]
+
+    def config(self) -> Config:
+        """The preset with what was given on top."""
+        preset = self.own.get("preset", "default")
+        if preset not in PRESETS:
+            raise BadInput(f"--preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
+        if self.given.get("model") == 0:
+            raise BadInput("--model: expected 1 or 3, found 0")
+        return Config(**(PRESETS[preset] | self.given)).resolved()
+
+
+def parse(argv: list[str], *, about: str, own: dict[str, tuple[Any, str]], settings: list[str] | None = None) -> Command:
+    """Reads a command line. `own` are the command's own flags (default, help); `settings` the fields of Config
+    that it takes (all when None). Prints the help and exits 0 for --help. Raises BadInput.
+    """
+    chosen = [item for item in fields(Config) if settings is None or item.name in settings]
+    values = flags.FlagValues()
+    for name, (default, help) in own.items():
+        define = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
+        define(name, default, help, flag_values=values)
+    for item in chosen:
+        define = {int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(item.type, flags.DEFINE_string)
+        define(item.name, None, item.metadata["help"], flag_values=values)
+    if any(argument in ("--help", "-h", "-help") for argument in argv[1:]):
+        print(_help(about, own, chosen))
+        sys.exit(0)
+    try:
+        rest = values(argv)[1:]
+    except flags.Error as error:
+        raise BadInput(" ".join(str(error).split())) from error
+    if rest:
+        raise BadInput(f"expected flags as --name=value, found {rest[0]!r}")
+    given = {item.name: _typed(item, values[item.name].value) for item in chosen if values[item.name].present}
+    return Command(given, {name: values[name].value for name in own})
+
+
+def run_main(main: Callable[[list[str]], None]) -> None:
+    """Runs a command; a user's mistake is one line on stderr and exit code 2, a bound that is not finite 3."""
+    try:
+        main(sys.argv)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except NonFinite as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+
+
+def _typed(item, value):
+    if "tuple" not in str(item.type):
+        return value
+    try:
+        return tuple(int(width) for width in value.split(",") if width.strip())
+    except ValueError as error:
+        raise BadInput(f"--{item.name}: expected widths as 400,400 or nothing, found {value!r}") from error
+
+
+def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
+    rows = [(name, help, "" if default is None else str(default)) for name, (default, help) in own.items()]
+    rows += [(item.name, item.metadata["help"], "" if item.default is None else str(item.default)) for item in chosen]
+    lines = [about, "", "Flags, as --name=value:"]
+    for name, help, default in rows:
+        text = f"{help} (default {default})" if default else help
+        wrapped = textwrap.wrap(text, 74)
+        lines.append(f"  --{name:<24}{wrapped[0]}")
+        lines += [" " * 28 + line for line in wrapped[1:]]
+    if "preset" in own:
+        paper = ", ".join(f"--{name}={value}" for name, value in PRESETS["paper"].items())
+        lines += ["", f"--preset=paper means {paper}; flags that are given win."]
+    return "\n".join(lines)

@@ -1,0 +1,44 @@
+"""What a run would take, found without training."""
+
+import time
+
+import jax
+
+from experiments.assembly import TRAIN, Assembly
+
+
+def expectations(assembly: Assembly) -> str:
+    """Parameters, memory and time: the step is compiled and one batch timed, its result thrown away."""
+    config = assembly.config
+    state = assembly.init_state()
+    batch, key = next(iter(assembly.training_batches(1))), assembly.key(TRAIN)
+    count = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    compiled = assembly.training_step().lower(state, batch, key).compile()
+    memory = compiled.memory_analysis()
+    state, _ = jax.block_until_ready(compiled(state, batch, key))
+    began = time.perf_counter()
+    jax.block_until_ready(compiled(state, batch, key))
+    seconds = time.perf_counter() - began
+
+    score = assembly.score_with()
+    score(assembly.init_state().params, "validation")
+    began = time.perf_counter()
+    score(assembly.init_state().params, "validation")
+    validation = time.perf_counter() - began
+
+    steps = assembly.steps_per_epoch
+    total = config.epochs * (steps * seconds + validation)
+    bytes_used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+    documents = {split: f"{corpus.num_documents:,}" for split, corpus in assembly.splits.items()}
+    return "\n".join(
+        [
+            f"{config.name} on {config.dataset}: nothing is trained (--dry_run)",
+            f"documents   {', '.join(f'{split} {number}' for split, number in documents.items())}; "
+            f"{assembly.train.vocab_size:,} words",
+            f"parameters  {count:,}",
+            f"memory      {bytes_used / 2**20:,.0f} MiB for a training step, counts on the host "
+            f"{sum(c.counts.data.nbytes * 2 for c in assembly.splits.values()) / 2**20:,.0f} MiB",
+            f"time        {seconds:.2f} s a step, {steps} steps and {validation:.1f} s of validation an epoch, "
+            f"{config.epochs} epochs: about {total / 60:,.1f} minutes on {jax.devices()[0].platform}",
+        ]
+    )

@@ -1,0 +1,38 @@
+"""Scores the best model of a run again: the same numbers, or others by other --eval flags.
+
+  python -m experiments.evaluate --workdir=runs/docstrings-3-M100-tfidf
+"""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+from dlgm_jax.run import load_run
+from dlgm_jax.types import BadInput
+from experiments.assembly import assemble, keep_compilations
+from experiments.config import Config, parse, run_main
+from experiments.train import score_table
+
+OWN_FLAGS = {"workdir": (None, "the folder of the run")}
+SETTINGS = ["dataset", "psi_beta1", *(item.name for item in fields(Config) if item.name.startswith("eval_"))]
+
+
+def main(argv: list[str]) -> None:
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
+    if not command.own["workdir"]:
+        raise BadInput("--workdir: expected the folder of a run, found none")
+    workdir = Path(command.own["workdir"])
+    keep_compilations()
+    run = load_run(workdir)
+    config = replace(Config.from_json(run.config), **command.given)
+    assembly = assemble(config)
+    if assembly.train.vocabulary != run.vocabulary:
+        raise BadInput(f"--dataset: expected the vocabulary of {workdir}, found another in {config.dataset}")
+
+    print(f"Scoring {workdir} ({config.name}) on {config.dataset} with eval_M={config.eval_M} ...", flush=True)
+    score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
+    scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
+    print(score_table(assembly, scores))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,155 @@
+"""Trains and scores a deep latent Gaussian model on sparse counts (Algorithm 1), and shows what it learned.
+
+  python -m experiments.train --model=3 --M=100
+  python -m experiments.train --preset=paper --dataset=FOLDER --model=1 --M=1
+"""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
+from dlgm_jax.learning import loop
+from dlgm_jax.learning.checkpoints import Checkpoints
+from dlgm_jax.learning.scoring import Scores, unigram_perplexity
+from experiments import report, workdir as folder
+from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, keep_compilations
+from experiments.config import parse, run_main
+from experiments.dry_run import expectations
+
+OWN_FLAGS = {
+    "preset": ("default", "default: for a first run; paper: the paper's settings"),
+    "workdir": (None, "where results go and a stopped run goes on; unset: runs/<dataset>-<model>-M<M>-<features>"),
+    "dry_run": (False, "say what would run, its memory and time, and train nothing"),
+}
+
+
+def main(argv: list[str]) -> None:
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
+    config = command.config()
+    workdir = Path(command.own["workdir"] or f"runs/{Path(config.dataset).name}-{config.name}")
+    keep_compilations()
+
+    if command.own["dry_run"]:
+        print(expectations(assemble(config)))
+        return
+    if (workdir / "config.json").exists() and folder.is_finished(workdir, config):
+        print((workdir / "report.txt").read_text(encoding="utf-8"), end="")
+        return
+
+    assembly = assemble(config)
+    folder.claim(workdir, config)
+    folder.describe(workdir, assembly)
+    (workdir / "report.txt").unlink(missing_ok=True)
+
+    checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best")
+    state, progress = loop.restore(assembly.init_state(), checkpoints, best)
+    metrics = folder.Metrics(workdir)
+    metrics.rewind(progress.epoch)
+    print(first_line(assembly, workdir, progress), flush=True)
+
+    score = assembly.score_with()
+    with Bar(assembly, progress, metrics) as bar:
+        state, progress = loop.fit(
+            state,
+            progress,
+            step=assembly.training_step(),
+            batches=assembly.training_batches,
+            validate=lambda params: score(params, "validation"),
+            key=assembly.key(TRAIN),
+            epochs=config.epochs,
+            patience=config.patience,
+            checkpoints=checkpoints,
+            best=best,
+            watcher=bar,
+        )
+
+    params, _ = best.restore(progress.best_epoch, jax.eval_shape(lambda: state.params))
+    score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
+    print(f"Scoring the best epoch, {progress.best_epoch}, on validation, test and train ...", flush=True)
+    scores = {split: score(params, split) for split in ("validation", "test", "train")}
+    for split in ("test", "train"):
+        metrics.append(split, progress.best_epoch, scores[split])
+
+    text = introspection_report(assembly, params, scores, metrics, progress, workdir)
+    (workdir / "report.txt").write_text(text, encoding="utf-8")
+    print(text, end="")
+
+
+def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> str:
+    """What will run and where the results go."""
+    config, train = assembly.config, assembly.train
+    remark = f"Note: {assembly.remark}.\n" if assembly.remark else ""
+    start = f"goes on after epoch {progress.epoch}" if progress.epoch else "begins"
+    return (
+        f"{remark}{config.name} on {config.dataset} ({train.num_documents:,} documents, {train.vocab_size:,} words) "
+        f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps; results go to {workdir}/"
+    )
+
+
+def introspection_report(assembly, params, scores, metrics, progress, workdir) -> str:
+    """The closing tables, with curves.png drawn beside them."""
+    config = assembly.config
+    jacobian = np.asarray(jacobian_mean(params, assembly.key(INTROSPECT)))
+    spectrum = log_singular_values(jacobian)
+    report.plot_curves(
+        workdir / "curves.png", metrics.read("validation"), spectrum, progress.best_epoch, f"{config.name} on {config.dataset}"
+    )
+    tables = [
+        f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
+        score_table(assembly, scores),
+        f"J_mean^log uses {active_directions(spectrum)} of {config.K} directions (log singular values above 0).",
+        report.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
+        f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"
+        f"python -m experiments.evaluate --workdir={workdir}; train on with a larger --epochs.",
+    ]
+    return "\n\n".join(tables) + "\n"
+
+
+def score_table(assembly: Assembly, scores: dict[str, Scores]) -> str:
+    """The perplexities of every split beside the unigram model's."""
+    unigram = {split: unigram_perplexity(assembly.train, assembly.splits[split]) for split in scores}
+    rows = {split: asdict(score) for split, score in scores.items()}
+    return report.perplexity_table(rows, unigram, assembly.config.eval_M)
+
+
+def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:
+    """The most frequent words of the training documents."""
+    return np.argsort(-assembly.train.word_frequencies(), kind="stable")[:number].tolist()
+
+
+class Bar(tqdm):
+    """The progress bar of a run, which also writes the metrics of each epoch."""
+
+    def __init__(self, assembly: Assembly, progress: loop.Progress, metrics: folder.Metrics):
+        documents = assembly.train.num_documents
+        super().__init__(
+            total=assembly.config.epochs * documents,
+            initial=progress.epoch * documents,
+            unit="doc",
+            unit_scale=True,
+            dynamic_ncols=True,
+            smoothing=0.05,
+        )
+        self._metrics, self._began, self._validation = metrics, time.monotonic(), ""
+
+    def stepped(self, documents: int, elbo_per_word: float) -> None:
+        """Moves on by a batch."""
+        self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
+        self.update(documents)
+
+    def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
+        """Shows and writes the validation perplexity of an epoch."""
+        self._validation = f", validation {scores.perplexity:.0f}, refined {scores.perplexity_refined:.0f}"
+        self.set_description_str(f"epoch {epoch}")
+        seconds = time.monotonic() - self._began
+        self._metrics.append("validation", epoch, scores, train_elbo_per_word=elbo_per_word, seconds=round(seconds, 2))
+
+
+if __name__ == "__main__":
+    run_main(main)
