@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -32,9 +33,7 @@ def init_mlp(key: Array, inputs: int, widths: Sequence[int], activation: str, *,
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}; found {activation!r}")
     sizes = (inputs, *widths)
-    layers = tuple(
-        init_dense(jax.random.fold_in(key, n), *pair, dtype=dtype) for n, pair in enumerate(zip(sizes, sizes[1:]))
-    )
+    layers = tuple(init_dense(jax.random.fold_in(key, n), *pair, dtype=dtype) for n, pair in enumerate(pairwise(sizes)))
     return Mlp(layers, activation)
 
 

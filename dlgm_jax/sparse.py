@@ -42,10 +42,9 @@ def _backward(residuals, cotangent):
     gradient = jax.lax.platform_dependent(
         matrix,
         cotangent,
-        cpu=lambda m, g: BCSR(
-            (m.values[m.by_word], m.rows[m.by_word], m.word_ptr), shape=(m.word_ptr.size - 1, g.shape[0])
-        )
-        @ g,
+        cpu=lambda m, g: (
+            BCSR((m.values[m.by_word], m.rows[m.by_word], m.word_ptr), shape=(m.word_ptr.size - 1, g.shape[0])) @ g
+        ),
         default=lambda m, g: to_dense(m).T @ g,
     )
     return None, gradient

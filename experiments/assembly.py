@@ -97,9 +97,7 @@ def assemble(config: Config) -> Assembly:
     for split, corpus in splits.items():
         if not corpus.lengths.any():
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
-    idf = features.idf(
-        train.document_frequencies(), train.num_documents, smooth=config.features == "tfidf_smooth"
-    )
+    idf = features.idf(train.document_frequencies(), train.num_documents, smooth=config.features == "tfidf_smooth")
     encoded = features.batch_normalised_counts if config.features == "norm" else partial(features.batch_tfidf, idf=idf)
     return Assembly(
         config=config,

@@ -19,7 +19,7 @@ WIDTHS = {1: (), 3: (400, 400)}
 MAY_BE_RAISED = ("epochs", "patience")
 
 
-def setting(default, help: str, check: str = ""):
+def setting(default, help: str, check: str = "") -> Any:
     """A field with its help and the name of its check."""
     return field(default=default, metadata={"help": help, "check": check})
 
@@ -29,23 +29,29 @@ class Config:
     """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found."""
 
     dataset: str = setting("docstrings", "docstrings, 20news, or a folder in the NVDM form")
-    model: int = setting(3, "1: log-linear; 3: two hidden layers of 400 and a linear output", "model")
+    model: int | None = setting(3, "1: log-linear; 3: two hidden layers of 400 and a linear output", "model")
     generative_widths: tuple[int, ...] | None = setting(
-        None, "hidden widths of the generative model, as 400,400; empty: log-linear; unset: by --model", "widths"
+        None,
+        "hidden widths of the generative model, as 400,400; empty: log-linear; unset: by --model",
+        "widths",
     )
     inference_widths: tuple[int, ...] | None = setting(
         None, "hidden widths of the inference network; unset: 400,400", "widths"
     )
     activation: str = setting("relu", f"nonlinearity of the hidden layers: {', '.join(ACTIVATIONS)}", "activation")
     K: int = setting(100, "latent dimensions", "positive")
-    features: str = setting("tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm", "features")
+    features: str = setting(
+        "tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm", "features"
+    )
     M: int = setting(100, "M-1 gradient evaluations refine each document's posterior; 1: none", "positive")
     psi_learning_rate: float = setting(0.01, "Adam's rate for refinement", "above_zero")
     psi_beta1: float = setting(0.1, "Adam's beta1 for refinement, in evaluation too", "share")
     batch_size: int = setting(500, "documents of a step", "positive")
     epochs: int = setting(30, "passes over the training documents", "positive")
     patience: int = setting(0, "stop after so many epochs without a better validation perplexity; 0: never", "natural")
-    learning_rate: float = setting(0.003, "Adam's rate for the generative model and the inference network", "above_zero")
+    learning_rate: float = setting(
+        0.003, "Adam's rate for the generative model and the inference network", "above_zero"
+    )
     schedule: str = setting("constant", "of the learning rate: constant, or cosine down to a hundredth", "schedule")
     kl_anneal_steps: int = setting(0, "steps over which the weight of the KL grows from 0 to 1", "natural")
     input_dropout: float = setting(0.0, "share of a document's words that the inference network misses", "share")
@@ -71,8 +77,8 @@ class Config:
         given = self.generative_widths
         return replace(
             self,
-            model=self.model if given is None else 0,
-            generative_widths=WIDTHS[self.model] if given is None else given,
+            model=self.model if given is None else None,
+            generative_widths=WIDTHS[self.model or 3] if given is None else given,
             inference_widths=(400, 400) if self.inference_widths is None else self.inference_widths,
             dataset=str(Path(self.dataset).resolve()) if Path(self.dataset).is_dir() else self.dataset,
         )
@@ -90,14 +96,19 @@ class Config:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Config":
         """From what config.json holds. Raises BadInput when it holds something else."""
-        known = {item.name for item in fields(cls)}
-        if set(values) != known:
-            raise BadInput(f"config.json: expected the settings {sorted(known)}, found {sorted(values)}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        known = {item.name: item.type for item in fields(cls)}
+        for name in sorted(known.keys() ^ settings.keys()):
+            raise BadInput(f"config.json: expected the settings of this version, {name!r} is one too many or missing")
+        for name, value in settings.items():
+            kind = tuple | None if "tuple" in str(known[name]) else known[name]
+            if not isinstance(value, kind | int if kind is float else kind):  # type: ignore
+                raise BadInput(f"config.json: expected {name} to be {kind}, found {value!r}")
+        return cls(**settings)
 
 
 CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "model": ("0 (widths are given), 1 or 3", lambda v: v in (0, *WIDTHS)),
+    "model": ("1 or 3", lambda v: v in WIDTHS),
     "widths": ("whole numbers above 0", lambda v: all(width > 0 for width in v)),
     "positive": ("a whole number from 1", lambda v: v >= 1),
     "natural": ("a whole number from 0", lambda v: 0 <= v < 2**32),
@@ -112,11 +123,23 @@ CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
-        "learning_rate": 0.0008,
+        "K": 100,
+        "features": "tfidf",
+        "activation": "relu",
+        "psi_learning_rate": 0.01,
+        "psi_beta1": 0.1,
+        "batch_size": 500,
         "epochs": 200,
+        "patience": 0,
+        "learning_rate": 0.0008,
+        "schedule": "constant",
         "kl_anneal_steps": 0,
         "input_dropout": 0.0,
-        "schedule": "constant",
+        "weight_decay": 0.0,
+        "valid_size": 500,
+        "eval_M": 100,
+        "eval_psi_learning_rate": 0.008,
+        "eval_samples": 1,
     },
 }
 
@@ -133,22 +156,24 @@ class Command:
         preset = self.own.get("preset", "default")
         if preset not in PRESETS:
             raise BadInput(f"--preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
-        if self.given.get("model") == 0:
-            raise BadInput("--model: expected 1 or 3, found 0")
         return Config(**(PRESETS[preset] | self.given)).resolved()
 
 
-def parse(argv: list[str], *, about: str, own: dict[str, tuple[Any, str]], settings: list[str] | None = None) -> Command:
+def parse(
+    argv: list[str], *, about: str, own: dict[str, tuple[Any, str]], settings: list[str] | None = None
+) -> Command:
     """Reads a command line. `own` are the command's own flags (default, help); `settings` the fields of Config
     that it takes (all when None). Prints the help and exits 0 for --help. Raises BadInput.
     """
     chosen = [item for item in fields(Config) if settings is None or item.name in settings]
     values = flags.FlagValues()
     for name, (default, help) in own.items():
-        define = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
+        define: Any = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
         define(name, default, help, flag_values=values)
     for item in chosen:
-        define = {int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(item.type, flags.DEFINE_string)
+        define: Any = {int: flags.DEFINE_integer, int | None: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
+            item.type, flags.DEFINE_string
+        )
         define(item.name, None, item.metadata["help"], flag_values=values)
     if any(argument in ("--help", "-h", "-help") for argument in argv[1:]):
         print(_help(about, own, chosen))
@@ -197,6 +222,6 @@ def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
         lines.append(f"  --{name:<24}{wrapped[0]}")
         lines += [" " * 28 + line for line in wrapped[1:]]
     if "preset" in own:
-        paper = ", ".join(f"--{name}={value}" for name, value in PRESETS["paper"].items())
-        lines += ["", f"--preset=paper means {paper}; flags that are given win."]
+        paper = " ".join(f"--{name}={value}" for name, value in PRESETS["paper"].items())
+        lines += ["", "--preset=paper means (flags that are given win)", *textwrap.wrap(paper, 100)]
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """Scores the best model of a run again: the same numbers, or others by other --eval flags.
 
-  python -m experiments.evaluate --workdir=runs/docstrings-3-M100-tfidf
+python -m experiments.evaluate --workdir=runs/docstrings-3-M100-tfidf
 """
 
 from dataclasses import fields, replace

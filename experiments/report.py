@@ -18,17 +18,36 @@ def perplexity_table(rows: dict[str, dict[str, Any]], unigram: dict[str, float],
     """One row for each split (the fields of Scores), beside the unigram model's perplexity."""
     refined = f"M={eval_M}"
     weighted = any(row["perplexity_importance_weighted"] for row in rows.values())
+    titles = (
+        "documents",
+        "unigram",
+        "M=1",
+        refined,
+        "corpus M=1",
+        f"corpus {refined}",
+        "KL",
+        f"KL {refined}",
+        "active",
+    )
     lines = [
-        "Perplexity (upper bounds; mean over documents, and over the corpus total)",
-        f"{'':<12}{'documents':>10}{'unigram':>9} |{'M=1':>8}{refined:>8} |{'corpus M=1':>12}{'corpus ' + refined:>14} |"
-        f"{'KL':>6}{'KL ' + refined:>10}{'active':>8}" + ("  importance-weighted" if weighted else ""),
+        "Perplexity (upper bounds): mean over documents; corpus: over all words together",
+        " " * 10 + "".join(f"{title:>13}" for title in titles) + ("   importance-weighted" if weighted else ""),
     ]
     for split, row in rows.items():
+        perplexities = (
+            unigram[split],
+            row["perplexity"],
+            row["perplexity_refined"],
+            row["corpus_perplexity"],
+            row["corpus_perplexity_refined"],
+            row["kl"],
+            row["kl_refined"],
+        )
         lines.append(
-            f"{split:<12}{row['documents']:>10,}{unigram[split]:>9.1f} |{row['perplexity']:>8.1f}"
-            f"{row['perplexity_refined']:>8.1f} |{row['corpus_perplexity']:>12.1f}{row['corpus_perplexity_refined']:>14.1f} |"
-            f"{row['kl']:>6.1f}{row['kl_refined']:>10.1f}{row['active_units']:>8}"
-            + (f"{row['perplexity_importance_weighted']:>21.1f}" if weighted else "")
+            f"{split:<10}{row['documents']:>13,}"
+            + "".join(f"{value:>13.1f}" for value in perplexities)
+            + f"{row['active_units']:>13}"
+            + (f"{row['perplexity_importance_weighted']:>22.1f}" if weighted else "")
         )
     empty = sum(row["empty_documents"] for row in rows.values())
     if empty:
@@ -52,10 +71,16 @@ def plot_curves(
     """curves.png: perplexity by epoch, unrefined and refined; log singular values of J_mean^log."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     epochs = [line["epoch"] for line in validation]
-    left.plot(epochs, [line["perplexity"] for line in validation], label="at the network's guess", color="tab:orange")
+    left.plot(
+        epochs,
+        [line["perplexity"] for line in validation],
+        label="at the network's guess",
+        color="tab:orange",
+    )
     left.plot(epochs, [line["perplexity_refined"] for line in validation], label="refined", color="tab:blue")
     left.axvline(best_epoch, color="grey", linewidth=0.8, linestyle=":", label=f"best epoch, {best_epoch}")
     left.set(xlabel="epoch", ylabel="validation perplexity (bound)", title="Perplexity")
+    left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(frameon=False)
     right.plot(np.arange(1, len(log_singular_values) + 1), log_singular_values, color="tab:blue")
     right.axhline(0, color="grey", linewidth=0.8, linestyle=":")

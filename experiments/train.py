@@ -1,7 +1,7 @@
 """Trains and scores a deep latent Gaussian model on sparse counts (Algorithm 1), and shows what it learned.
 
-  python -m experiments.train --model=3 --M=100
-  python -m experiments.train --preset=paper --dataset=FOLDER --model=1 --M=1
+python -m experiments.train --model=3 --M=100
+python -m experiments.train --preset=paper --dataset=FOLDER --model=1 --M=1
 """
 
 import time
@@ -17,14 +17,18 @@ from dlgm_jax.introspection.spectrum import active_directions, log_singular_valu
 from dlgm_jax.learning import loop
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores, unigram_perplexity
-from experiments import report, workdir as folder
+from experiments import report
+from experiments import workdir as folder
 from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, keep_compilations
 from experiments.config import parse, run_main
 from experiments.dry_run import expectations
 
 OWN_FLAGS = {
     "preset": ("default", "default: for a first run; paper: the paper's settings"),
-    "workdir": (None, "where results go and a stopped run goes on; unset: runs/<dataset>-<model>-M<M>-<features>"),
+    "workdir": (
+        None,
+        "where results go and a stopped run goes on; unset: runs/<dataset>-<model>-M<M>-<features>",
+    ),
     "dry_run": (False, "say what would run, its memory and time, and train nothing"),
 }
 
@@ -98,7 +102,11 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
     jacobian = np.asarray(jacobian_mean(params, assembly.key(INTROSPECT)))
     spectrum = log_singular_values(jacobian)
     report.plot_curves(
-        workdir / "curves.png", metrics.read("validation"), spectrum, progress.best_epoch, f"{config.name} on {config.dataset}"
+        workdir / "curves.png",
+        metrics.read("validation"),
+        spectrum,
+        progress.best_epoch,
+        f"{config.name} on {config.dataset}",
     )
     tables = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",

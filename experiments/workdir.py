@@ -52,7 +52,17 @@ def describe(workdir: Path, assembly: Assembly) -> None:
         return
     (workdir / "vocab.txt").write_text("".join(f"{word}\n" for word in assembly.train.vocabulary), encoding="utf-8")
     np.save(workdir / "idf.npy", assembly.idf)
-    packages = ("dlgm-jax", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "orbax-checkpoint", "scikit-learn")
+    packages = (
+        "dlgm-jax",
+        "jax",
+        "jaxlib",
+        "flax",
+        "optax",
+        "numpy",
+        "scipy",
+        "orbax-checkpoint",
+        "scikit-learn",
+    )
     facts = {
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in packages},

@@ -37,9 +37,7 @@ def epoch_order(num_documents: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(num_documents)
 
 
-def epoch_batches(
-    corpus: Corpus, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...]
-) -> Iterator[Batch]:
+def epoch_batches(corpus: Corpus, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...]) -> Iterator[Batch]:
     """The batches of a training epoch, shuffled; step s is always the s-th."""
     yield from _in_turn(corpus, epoch_order(corpus.num_documents, seed, epoch), batch_size, sizes)
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -58,10 +59,12 @@ def load_docstrings() -> Dataset:
 def load_20news() -> Dataset:
     """20 Newsgroups through scikit-learn: headers dropped, runs of [a-z], the 2,000 most frequent words."""
     try:
-        train, test = (
-            fetch_20newsgroups(subset=subset, shuffle=False, remove=("headers",), n_retries=0)
-            for subset in ("train", "test")
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn's word of its retries
+            train, test = (
+                fetch_20newsgroups(subset=subset, shuffle=False, remove=("headers",), n_retries=1)
+                for subset in ("train", "test")
+            )
     except OSError as error:
         raise BadInput(
             "--dataset=20news: expected to download 20 Newsgroups, found no way to it "

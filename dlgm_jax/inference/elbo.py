@@ -23,9 +23,7 @@ def elbo(
     return log_likelihood(sample(psi, key)) - beta * prior(psi)
 
 
-def importance_weighted_bound(
-    log_likelihood: LogLikelihood, psi: Gaussian, key: Array, *, num_samples: int
-) -> Array:
+def importance_weighted_bound(log_likelihood: LogLikelihood, psi: Gaussian, key: Array, *, num_samples: int) -> Array:
     """log (1/S) sum_s p(x, z_s) / q(z_s) in nats, z_s ~ q, prior N(0, I) (Burda et al. 2015, eq. 8)."""
 
     def log_weight(m):

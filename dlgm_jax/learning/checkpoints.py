@@ -43,7 +43,9 @@ class Checkpoints:
             restored = self._manager.restore(epoch, args=items)
         except (ValueError, KeyError, TypeError, OSError) as error:
             reason = str(error).split("\n")[0][:200]
-            raise BadInput(f"{self.folder / str(epoch)}: expected a whole checkpoint of this model, found: {reason}") from error
+            raise BadInput(
+                f"{self.folder / str(epoch)}: expected a whole checkpoint of this model, found: {reason}"
+            ) from error
         return restored["tree"], restored["progress"]
 
     def forget_after(self, epoch: int) -> None:

@@ -62,7 +62,11 @@ def fit(
             scores = validate(state.params)
         except NonFinite as error:
             last = checkpoints.latest()
-            good = f"the last good checkpoint is {checkpoints.folder / str(last)}" if last else "there is no checkpoint yet"
+            good = (
+                f"the last good checkpoint is {checkpoints.folder / str(last)}"
+                if last
+                else "there is no checkpoint yet"
+            )
             raise NonFinite(f"epoch {epoch}: {error}; {good}; try a lower --learning_rate") from error
         progress = replace(progress, epoch=epoch)
         if epoch == 1 or scores.perplexity_refined < progress.best_perplexity:
@@ -88,23 +92,23 @@ def restore(state: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[St
 
 def _epoch(state, step, batches, key, watcher) -> tuple[State, float]:
     """One pass over the batches: the new state and the mean ELBO per word."""
-    total = np.zeros(2)
-    for number, (state, info, documents) in enumerate(_one_behind(state, step, batches, key), int(state.step) + 1):
+    first = int(state.step) + 1
+    reports = []  # of the steps whose result was read; reading lags one step, so that a device never waits
+    waiting: list[tuple[Info, int]] = []
+
+    def read(info: Info, documents: int) -> None:
         elbo, words = float(info.elbo), float(info.words)
         if not np.isfinite(elbo):
-            raise NonFinite(f"step {number}: the ELBO is {elbo}")
+            raise NonFinite(f"step {first + len(reports)}: the ELBO is {elbo}")
+        reports.append((elbo, words))
         watcher.stepped(documents, elbo / max(words, 1))
-        total += elbo, words
-    return state, float(total[0] / max(total[1], 1))
 
-
-def _one_behind(state, step, batches, key):
-    """Steps, each reported when the next one is already under way, so that a device never waits for the host."""
-    pending = None
     for batch in batches:
         state, info = step(state, batch, key)
-        if pending:
-            yield state, *pending
-        pending = (info, int(batch.mask.sum()))
-    if pending:
-        yield state, *pending
+        waiting.append((info, int(batch.mask.sum())))
+        if len(waiting) > 1:
+            read(*waiting.pop(0))
+    for last in waiting:
+        read(*last)
+    elbo, words = np.sum(reports, axis=0)
+    return state, float(elbo / max(words, 1))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -57,16 +56,12 @@ def scorer(
         )
         evidence = model.evidence(theta, batch)
         guess = model.encode(phi, model.features(batch.counts))
-        refined = refine_batch(
-            model, theta, guess, evidence, refine_keys, refiner=refiner, num_steps=num_steps
-        )
+        refined = refine_batch(model, theta, guess, evidence, refine_keys, refiner=refiner, num_steps=num_steps)
 
         def bound(psi: Gaussian, evidence, key):
             def one(sample):
                 sample_key = jax.random.fold_in(key, sample)
-                return elbo(
-                    lambda z: model.log_likelihood(theta, z, evidence), psi, sample_key, prior=model.prior
-                )
+                return elbo(lambda z: model.log_likelihood(theta, z, evidence), psi, sample_key, prior=model.prior)
 
             return jnp.mean(jax.lax.map(one, jnp.arange(num_samples)))
 
@@ -130,7 +125,11 @@ def unigram_perplexity(train: Corpus, corpus: Corpus) -> float:
         log_probs = np.log(frequencies / frequencies.sum())
     counts = corpus.counts
     bounds = np.zeros(corpus.num_documents)
-    np.add.at(bounds, np.repeat(np.arange(len(bounds)), np.diff(counts.indptr)), counts.data * log_probs[counts.indices])
+    np.add.at(
+        bounds,
+        np.repeat(np.arange(len(bounds)), np.diff(counts.indptr)),
+        counts.data * log_probs[counts.indices],
+    )
     return perplexity(bounds, corpus.lengths.astype(np.float64))
 
 

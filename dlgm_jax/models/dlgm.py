@@ -128,9 +128,7 @@ def refine(
     _check_shape("psi.mean", psi.mean, (latent_dim(theta),))
     known = evidence(theta, counts)
     chosen = refiner(known) if refiner else adam(learning_rate, b1, beta=beta)
-    return refinement.refine(
-        partial(_log_likelihood, theta, known), psi, key, refiner=chosen, num_steps=num_steps
-    )
+    return refinement.refine(partial(_log_likelihood, theta, known), psi, key, refiner=chosen, num_steps=num_steps)
 
 
 def sample(params: Params, key: Array, length) -> Array:
@@ -160,6 +158,4 @@ def _log_likelihood(theta, evidence, z):
 
 def _check_shape(name: str, array, expected: tuple[int, ...]) -> None:
     if jnp.shape(array) != expected:
-        raise ValueError(
-            f"{name} has shape {jnp.shape(array)}, expected {expected}: one document; vmap for more"
-        )
+        raise ValueError(f"{name} has shape {jnp.shape(array)}, expected {expected}: one document; vmap for more")

@@ -97,9 +97,11 @@ def _find(folder: Path, *names: str) -> Path:
 def _lines(path: Path):
     """Lines without their ends; what cannot be read as UTF-8 text is bad input."""
     try:
-        with gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else open(
-            path, encoding="utf-8-sig"
-        ) as file:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig")
+            if path.suffix == ".gz"
+            else open(path, encoding="utf-8-sig") as file
+        ):
             yield from (line.rstrip("\n") for line in file)
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: expected UTF-8 text, found {error.reason} at byte {error.start}") from error
