@@ -12,6 +12,7 @@ import jax
 from flax import struct
 
 Array = jax.Array
+AnyArray = Any  # of NumPy on the host, of JAX on the device
 
 
 class BadInput(ValueError):
@@ -75,21 +76,21 @@ class Evidence(NamedTuple):
 class Csr(NamedTuple):
     """A [B, V] matrix as flat CSR, padded behind `row_ptr[-1]` with zeros, and the order of its transpose."""
 
-    values: Array  # [P]
-    words: Array  # [P], column of each entry
-    rows: Array  # [P], row of each entry
-    row_ptr: Array  # [B + 1]
-    by_word: Array  # [P], positions of the entries sorted by word
-    word_ptr: Array  # [V + 1], where each word's entries begin in that order
+    values: AnyArray  # [P]
+    words: AnyArray  # [P], column of each entry
+    rows: AnyArray  # [P], row of each entry
+    row_ptr: AnyArray  # [B + 1]
+    by_word: AnyArray  # [P], positions of the entries sorted by word
+    word_ptr: AnyArray  # [V + 1], where each word's entries begin in that order
 
 
 class Batch(NamedTuple):
     """Some documents of a corpus; rows behind the last document have mask 0 and no words."""
 
     counts: Csr
-    length: Array  # [B], N
-    document: Array  # [B], index of the document in its corpus
-    mask: Array  # [B], 1 for a document, 0 for padding
+    length: AnyArray  # [B], N
+    document: AnyArray  # [B], index of the document in its corpus
+    mask: AnyArray  # [B], 1 for a document, 0 for padding
 
 
 @dataclass(frozen=True)

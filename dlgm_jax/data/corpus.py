@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -19,7 +20,7 @@ class Corpus:
     Raises BadInput when any of that does not hold.
     """
 
-    counts: scipy.sparse.csr_matrix
+    counts: Any
     vocabulary: tuple[str, ...]
     ids: tuple[str, ...]
     labels: tuple[str, ...] | None = None
@@ -97,8 +98,8 @@ def split_validation(corpus: Corpus, valid_size: int, seed: int) -> tuple[Corpus
     return corpus.select(np.flatnonzero(~chosen)), corpus.select(np.flatnonzero(chosen))
 
 
-def _whole_numbers(counts) -> scipy.sparse.csr_matrix:
-    counts = scipy.sparse.csr_matrix(counts)
+def _whole_numbers(matrix) -> Any:
+    counts: Any = scipy.sparse.csr_matrix(matrix)
     values = counts.data
     bad = ~np.isfinite(values) | (values < 0) | (values != np.floor(values)) | (values > np.iinfo(np.int32).max)
     if bad.any():

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import scipy.sparse
 from sklearn.datasets import fetch_20newsgroups
@@ -61,7 +61,7 @@ def load_20news() -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-learn's word of its retries
-            train, test = (
+            bunches: Any = tuple(
                 fetch_20newsgroups(subset=subset, shuffle=False, remove=("headers",), n_retries=1)
                 for subset in ("train", "test")
             )
@@ -70,6 +70,7 @@ def load_20news() -> Dataset:
             "--dataset=20news: expected to download 20 Newsgroups, found no way to it "
             f"({type(error).__name__}); with a network it is fetched once and cached"
         ) from error
+    train, test = bunches
     corpora = count_words(
         train.data,
         test.data,

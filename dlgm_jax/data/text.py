@@ -1,6 +1,7 @@
 """Raw text to counts, by scikit-learn."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -26,7 +27,7 @@ def count_words(
     """
     vectoriser = CountVectorizer(stop_words="english", token_pattern=token_pattern, max_features=vocab_size)
     try:
-        train_counts = vectoriser.fit_transform(train).tocsr()
+        train_counts: Any = vectoriser.fit_transform(train)
     except ValueError as error:
         raise BadInput(f"texts: expected words, found none that are not stop words ({error})") from error
     words = vectoriser.get_feature_names_out()
@@ -43,5 +44,5 @@ def count_words(
 
     return (
         corpus(train_counts, train_ids, train_labels),
-        corpus(vectoriser.transform(test).tocsr(), test_ids, test_labels),
+        corpus(vectoriser.transform(test), test_ids, test_labels),
     )

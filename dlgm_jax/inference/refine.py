@@ -38,7 +38,7 @@ def adam(
     """The paper's refiner: Adam on a one-sample gradient; moments start from zero for every document."""
     optimiser = optax.adam(learning_rate, b1=b1)
 
-    def step(log_likelihood: LogLikelihood, psi, state, key):
+    def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Any, key: Array) -> tuple[Any, Any, Array]:
         def loss(psi):
             return -elbo(log_likelihood, psi, key, prior=prior, beta=beta)
 

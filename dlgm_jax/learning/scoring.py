@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.inference.refine import Refiner
 from dlgm_jax.learning.steps import document_keys, refine_batch
-from dlgm_jax.types import Array, Batch, Gaussian, Model, NonFinite, Params
+from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, NonFinite, Params
 
 ACTIVE_VARIANCE = 0.01
 
@@ -20,12 +20,12 @@ ACTIVE_VARIANCE = 0.01
 class DocumentScores(NamedTuple):
     """Of each document of a batch, in nats."""
 
-    elbo: Array  # [B], at the network's guess
-    elbo_refined: Array  # [B]
-    kl: Array  # [B], at the guess
-    kl_refined: Array  # [B]
-    mean_refined: Array  # [B, K]
-    importance_weighted: Array  # [B], NaN when not asked for
+    elbo: AnyArray  # [B], at the network's guess
+    elbo_refined: AnyArray  # [B]
+    kl: AnyArray  # [B], at the guess
+    kl_refined: AnyArray  # [B]
+    mean_refined: AnyArray  # [B, K]
+    importance_weighted: AnyArray  # [B], NaN when not asked for
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,6 @@ def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
     )
 
 
-def _exp(x: float) -> float:
+def _exp(x: Any) -> float:
     with np.errstate(over="ignore"):
         return float(np.exp(x))

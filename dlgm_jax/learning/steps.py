@@ -128,7 +128,7 @@ def algorithm1(
     return jax.jit(step, donate_argnums=0)
 
 
-def adam(learning_rate: float, *, weight_decay: float = 0.0) -> optax.GradientTransformation:
+def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) -> optax.GradientTransformation:
     """Adam for theta and phi, with decoupled weight decay on matrices (not on biases)."""
     return optax.adamw(learning_rate, weight_decay=weight_decay, mask=partial(jax.tree.map, _is_matrix))
 

@@ -1,0 +1,75 @@
+"""Imports go down only, and each outside library has its one room."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = {
+    "types": 1,
+    **dict.fromkeys(("distributions", "networks", "features", "sparse", "embeddings", "data"), 2),
+    "inference": 3,
+    "models": 4,
+    **dict.fromkeys(("learning", "introspection", "run"), 5),
+    **dict.fromkeys(("estimator", "export"), 6),
+    "": 6,  # the package's own list of public names
+    "experiments": 7,
+}
+ROOMS = {
+    "orbax": "dlgm_jax/learning/checkpoints.py",
+    "matplotlib": "experiments/report.py",
+    "absl": "experiments/config.py",
+    "sklearn.datasets": "dlgm_jax/data/datasets.py",
+    "sklearn.feature_extraction.text": "dlgm_jax/data/text.py",
+}
+FILES = sorted([*ROOT.glob("dlgm_jax/**/*.py"), *ROOT.glob("experiments/**/*.py")])
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names]
+            yield from (n if _is_module(n) else module for n in names)
+
+
+def _is_module(name):
+    path = ROOT / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def room(module):
+    package, *rest = module.split(".")
+    return "experiments" if package == "experiments" else (rest or [""])[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down_only(path):
+    inside = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    here = room(inside)
+    for module in imports(path):
+        if module.split(".")[0] in ("dlgm_jax", "experiments"):
+            there = room(module)
+            assert FLOORS[there] <= FLOORS[here], f"{inside} (floor {FLOORS[here]}) imports {module} upwards"
+            if here == "data":
+                assert there in ("data", "types"), f"{inside} imports {module}; data imports types only"
+        for library, only in ROOMS.items():
+            if module == library or module.startswith(library + "."):
+                assert str(path.relative_to(ROOT)) == only, f"{inside} imports {module}; only {only} may"
+        if module.split(".")[0] == "sklearn":
+            assert any(module.startswith(library) for library in ROOMS), f"{inside} imports {module}: name its room"
+
+
+def test_every_room_has_a_floor_and_no_cycles():
+    names = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in FILES}
+    assert {room(name) for name in names} <= set(FLOORS)
+    graph = {name: {m for m in imports(path) if m in names and m != name} for name, path in names.items()}
+    done: set[str] = set()
+    while graph.keys() - done:
+        free = {name for name in graph.keys() - done if graph[name] <= done}
+        assert free, f"a cycle of imports among {sorted(graph.keys() - done)}"
+        done |= free
