@@ -12,6 +12,8 @@ from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.models.dlgm import init_params
 from dlgm_jax.types import BadInput, Params
 
+SIZES = {"K", "generative_widths", "inference_widths", "activation"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,27 +32,33 @@ def load_run(workdir: str | Path) -> Run:
     """
     workdir = Path(workdir)
     config = read_config(workdir)
-    vocabulary = tuple((workdir / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
-    epoch = None
-    if (workdir / "best").is_dir():
-        best = Checkpoints(workdir / "best")
-        epoch = best.latest()
-    if epoch is None:
+    try:
+        vocabulary = tuple((workdir / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
+        idf = np.load(workdir / "idf.npy", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{workdir}: expected vocab.txt and idf.npy of a run, found: {error}") from error
+    best = Checkpoints(workdir / "best") if (workdir / "best").is_dir() else None
+    epoch = best.latest() if best else None
+    if best is None or epoch is None:
         raise BadInput(f"{workdir}/best: expected a model, found none; has the run finished an epoch?")
     like = jax.eval_shape(lambda: init_params(jax.random.key(0), len(vocabulary), **model_sizes(config)))
     params, _ = best.restore(epoch, like)
-    return Run(params, vocabulary, np.load(workdir / "idf.npy", allow_pickle=False), config)
+    return Run(params, vocabulary, idf, config)
 
 
 def read_config(workdir: Path) -> dict[str, Any]:
     """config.json of a workdir; BadInput when there is none or it is not JSON."""
     path = workdir / "config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"{workdir}: expected the workdir of a run, found no config.json") from error
     except ValueError as error:
         raise BadInput(f"{path}: expected JSON, found: {error}") from error
+    missing = SIZES - config.keys() if isinstance(config, dict) else SIZES
+    if missing:
+        raise BadInput(f"{path}: expected the settings of a run, found none for {', '.join(sorted(missing))}")
+    return config
 
 
 def model_sizes(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+import sys
+
+import pytest
+
+from experiments import evaluate, train
+from experiments.config import run_main
+
+SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """No test writes into the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs a command as from a shell: exit code, stdout, stderr."""
+
+    def run(name, *arguments):
+        main = {"train": train.main, "evaluate": evaluate.main}[name]
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        try:
+            run_main(main)
+        except SystemExit as stop:
+            code = stop.code
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

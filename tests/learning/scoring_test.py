@@ -1,0 +1,98 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dlgm_jax import NonFinite, elbo, features, infer, init_params, normalised_counts, refine
+from dlgm_jax.data import batches
+from dlgm_jax.inference.refine import adam
+from dlgm_jax.learning import scoring
+from dlgm_jax.models.dlgm import dlgm
+from tests import oracles
+from tests.conftest import as_corpus
+
+COUNTS = np.random.default_rng(0).poisson(0.9, (21, 10))
+COUNTS[4] = 0
+CORPUS = as_corpus(COUNTS)
+SIZES = {"latent_dim": 3, "generative_widths": (6,), "inference_widths": (5,)}
+MODEL = dlgm(features.batch_normalised_counts, **SIZES)
+PARAMS = init_params(jax.random.key(0), 10, **SIZES)
+
+
+def score(batch_size=8, params=PARAMS, **settings):
+    scorer = scoring.scorer(MODEL, refiner=adam(0.02), num_steps=5, **settings)
+    ordered = batches.ordered_batches(CORPUS, batch_size, sizes=batches.padded_sizes(batch_size, CORPUS))
+    return scoring.score_corpus(scorer, params, ordered, jax.random.key(5))
+
+
+def by_hand(num_samples):
+    """Guess, refinement and both bounds of every document by the public functions."""
+    guess_key, refine_key, refined_key = (jax.random.fold_in(jax.random.key(5), use) for use in range(3))
+    theta, phi = PARAMS
+    bounds, refined_bounds, kls, refined_kls, means = [], [], [], [], []
+    for d, row in enumerate(COUNTS):
+        x = jnp.asarray(row, jnp.float32)
+
+        def bound(psi, key, x=x, d=d):
+            key = jax.random.fold_in(key, d)
+            draws = [elbo(theta, psi, x, jax.random.fold_in(key, s)) for s in range(num_samples)]
+            return float(np.mean(draws))
+
+        psi = infer(phi, normalised_counts(x))
+        better, _ = refine(theta, psi, x, jax.random.fold_in(refine_key, d), num_steps=5, learning_rate=0.02)
+        bounds.append(bound(psi, guess_key))
+        refined_bounds.append(bound(better, refined_key))
+        kls.append(oracles.kl(*psi))
+        refined_kls.append(oracles.kl(*better))
+        means.append(better.mean)
+    return map(np.asarray, (bounds, refined_bounds, kls, refined_kls, means))
+
+
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_scores_are_the_definitions(num_samples):
+    scores = score(num_samples=num_samples)
+    bounds, refined, kls, refined_kls, means = by_hand(num_samples)
+    lengths = COUNTS.sum(1)
+    kept = lengths > 0
+    for found, values in ((scores.perplexity, bounds), (scores.perplexity_refined, refined)):
+        per_word = [b / n for b, n in zip(values, lengths) if n > 0]
+        np.testing.assert_allclose(found, np.exp(-sum(per_word) / len(per_word)), rtol=1e-4)
+    for found, values in ((scores.corpus_perplexity, bounds), (scores.corpus_perplexity_refined, refined)):
+        np.testing.assert_allclose(found, np.exp(-values[kept].sum() / lengths.sum()), rtol=1e-4)
+    np.testing.assert_allclose((scores.kl, scores.kl_refined), (kls.mean(), refined_kls.mean()), rtol=1e-3)
+    assert scores.active_units == int((means.var(0) > 0.01).sum())
+    assert (scores.documents, scores.empty_documents) == (21, 1)
+    assert scores.perplexity_importance_weighted is None
+
+
+def test_the_importance_weighted_bound_is_tighter():
+    scores = score(iwae_samples=200)
+    assert scores.perplexity_importance_weighted is not None
+    assert scores.perplexity_importance_weighted < scores.perplexity_refined
+
+
+def test_batches_do_not_change_the_scores():
+    one, other = score(batch_size=4), score(batch_size=21)
+    np.testing.assert_allclose(one.perplexity_refined, other.perplexity_refined, rtol=1e-5)
+    np.testing.assert_allclose(one.kl, other.kl, rtol=1e-5)
+
+
+def test_a_bound_that_is_not_finite_stops():
+    theta = PARAMS.theta._replace(output=jax.tree.map(lambda leaf: leaf * jnp.nan, PARAMS.theta.output))
+    with pytest.raises(NonFinite, match="of 21 documents is not finite"):
+        score(params=PARAMS._replace(theta=theta))
+
+
+def test_unigram_is_a_loop():
+    train, test = as_corpus(COUNTS[:15] + 1), as_corpus(COUNTS[15:])
+    frequencies = (COUNTS[:15] + 1).sum(0)
+    per_word = []
+    for row in COUNTS[15:]:
+        if row.sum():
+            per_word.append(sum(n * np.log(f / frequencies.sum()) for n, f in zip(row, frequencies)) / row.sum())
+    np.testing.assert_allclose(scoring.unigram_perplexity(train, test), np.exp(-np.mean(per_word)), rtol=1e-10)
+
+
+def test_a_word_that_training_never_saw_makes_the_unigram_infinite():
+    assert scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 1]])) == np.inf
+    assert np.isfinite(scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 0]])))

@@ -1,0 +1,179 @@
+"""One step of Algorithm 1 against the same step written with the public one-document functions."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dlgm_jax import elbo, features, infer, refine, tfidf
+from dlgm_jax.data import batches
+from dlgm_jax.inference import refine as refinement
+from dlgm_jax.learning import steps
+from dlgm_jax.models.dlgm import dlgm
+from tests.conftest import as_corpus
+
+COUNTS = np.random.default_rng(0).poisson(0.8, (23, 12))
+COUNTS[5] = 0
+CORPUS = as_corpus(COUNTS)
+IDF = features.idf(CORPUS.document_frequencies(), 23)
+RATE, DECAY = 0.01, 0.1
+
+
+def make(num_steps=0, **settings):
+    model = dlgm(partial(features.batch_tfidf, idf=IDF), latent_dim=3, generative_widths=(6,), inference_widths=(7,))
+    optimiser = steps.adam(RATE, weight_decay=DECAY)
+    step = steps.algorithm1(
+        model,
+        optimiser,
+        refiner=lambda beta: refinement.adam(0.05, 0.1, beta=beta),
+        num_steps=num_steps,
+        **settings,
+    )
+    return step, steps.init_state(model, optimiser, jax.random.key(0), 12)
+
+
+def batch_of(documents, batch_size, size=1024):
+    return jax.tree.map(jnp.asarray, batches.gather(CORPUS, np.asarray(documents), batch_size, (size,)))
+
+
+def by_hand(params, documents, key, num_steps, beta):
+    """Step 2 to 5 of Algorithm 1, document by document."""
+    optimiser = optax.adamw(RATE, weight_decay=DECAY, mask=lambda tree: jax.tree.map(lambda p: p.ndim > 1, tree))
+    x = {d: jnp.asarray(COUNTS[d], jnp.float32) for d in documents}
+    keys = [{d: jax.random.fold_in(jax.random.fold_in(key, use), d) for d in documents} for use in range(4)]
+    _, theta_keys, phi_keys, refine_keys = keys
+    theta, phi = params
+
+    def guess(phi, d):
+        return infer(phi, tfidf(x[d], IDF))
+
+    def climbed(parameters, gradients):
+        updates, _ = optimiser.update(gradients, optimiser.init(parameters), parameters)
+        return optax.apply_updates(parameters, updates)
+
+    def guessed_loss(phi, theta, keys):
+        return -sum(elbo(theta, guess(phi, d), x[d], keys[d], beta=beta) for d in documents)
+
+    if num_steps == 0:
+        theta_gradient = jax.grad(lambda t: guessed_loss(phi, t, theta_keys))(theta)
+        phi_gradient = jax.grad(lambda p: guessed_loss(p, theta, theta_keys))(phi)
+        return climbed(theta, theta_gradient), climbed(phi, phi_gradient)
+    settings = {"num_steps": num_steps, "learning_rate": 0.05, "b1": 0.1, "beta": beta}
+    psi = {d: refine(theta, guess(phi, d), x[d], refine_keys[d], **settings)[0] for d in documents}
+    theta_gradient = jax.grad(lambda t: -sum(elbo(t, psi[d], x[d], theta_keys[d], beta=beta) for d in documents))(theta)
+    theta = climbed(theta, theta_gradient)
+    return theta, climbed(phi, jax.grad(lambda p: guessed_loss(p, theta, phi_keys))(phi))
+
+
+def assert_close(ours, theirs, atol=2e-5):
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, atol=atol)
+
+
+@pytest.mark.parametrize("num_steps", [0, 3])
+@pytest.mark.parametrize("anneal", [0, 4])
+def test_a_step_is_algorithm_1(num_steps, anneal):
+    step, state = make(num_steps, kl_anneal_steps=anneal)
+    key, documents = jax.random.key(7), [2, 5, 11, 20]
+    theta, phi = by_hand(state.params, documents, key, num_steps, beta=0.25 if anneal else 1.0)
+    moved, _ = step(state, batch_of(documents, 6), key)
+    # Adam's first step is rate * sign(gradient): entries whose gradient is about 0 may differ by rounding.
+    for ours, theirs in ((moved.params.theta, theta), (moved.params.phi, phi)):
+        for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+            assert np.mean(np.abs(a - b) > 2e-5) < 0.01
+    assert int(moved.step) == 1
+
+
+def test_info_is_the_elbo_without_annealing():
+    step, state = make(0, kl_anneal_steps=10)
+    key, documents = jax.random.key(7), [2, 11, 20]
+    theta, phi = jax.tree.map(jnp.copy, state.params)
+    _, info = step(state, batch_of(documents, 4), key)
+    expected = sum(
+        elbo(
+            theta,
+            infer(phi, tfidf(jnp.asarray(COUNTS[d], jnp.float32), IDF)),
+            jnp.asarray(COUNTS[d], jnp.float32),
+            jax.random.fold_in(jax.random.fold_in(key, 1), d),
+        )
+        for d in documents
+    )
+    np.testing.assert_allclose(info.elbo, expected, rtol=1e-5)
+    assert info.words == COUNTS[documents].sum()
+
+
+@pytest.mark.parametrize("num_steps", [0, 2])
+def test_neither_padding_nor_order_changes_a_step(num_steps):
+    documents = [1, 4, 5, 9, 22]
+    ends = []
+    for order, batch_size, size in ((documents, 5, 1024), (documents[::-1], 9, 2048)):
+        step, state = make(num_steps, input_dropout=0.3)
+        ends.append(step(state, batch_of(order, batch_size, size), jax.random.key(3))[0].params)
+    for a, b in zip(jax.tree.leaves(ends[0]), jax.tree.leaves(ends[1]), strict=True):
+        assert np.mean(np.abs(a - b) > 2e-5) < 0.01
+
+
+def test_a_document_s_refinement_does_not_depend_on_its_batch():
+    step, state = make()
+    del step
+    model = dlgm(lambda counts: counts, latent_dim=3, generative_widths=(6,), inference_widths=(7,))
+    theta, phi = state.params
+
+    def refined(documents, batch_size):
+        batch = batch_of(documents, batch_size)
+        return steps.refine_batch(
+            model,
+            theta,
+            model.encode(phi, batch.counts),
+            model.evidence(theta, batch),
+            steps.document_keys(jax.random.key(1), batch),
+            refiner=refinement.adam(),
+            num_steps=10,
+        )
+
+    alone, together = refined([11], 1), refined([4, 11, 2], 7)
+    np.testing.assert_allclose(alone.mean[0], together.mean[1], atol=1e-5)
+    np.testing.assert_allclose(alone.log_var[0], together.log_var[1], atol=1e-5)
+
+
+def test_an_empty_document_moves_towards_the_prior():
+    step, state = make()
+    for _ in range(300):
+        state, info = step(state, batch_of([5], 2), jax.random.key(0))
+    psi = infer(state.params.phi, jnp.zeros(12))
+    assert float(info.elbo) > -0.1
+    np.testing.assert_allclose(psi.mean, 0, atol=0.1)
+    np.testing.assert_allclose(psi.log_var, 0, atol=0.2)
+
+
+def test_at_most_three_compilations():
+    rng = np.random.default_rng(2)
+    lengths = np.minimum(np.exp(rng.normal(5, 1.5, 400)), 3000).astype(int)
+    counts = np.zeros((400, 3000), int)
+    for row, n in enumerate(lengths):
+        counts[row, rng.choice(3000, n, replace=False)] = 1
+    corpus = as_corpus(counts)
+    model = dlgm(lambda counts: counts, latent_dim=2, generative_widths=(), inference_widths=(3,))
+    optimiser = steps.adam(1e-3)
+    step = steps.algorithm1(model, optimiser, refiner=lambda beta: refinement.adam(), num_steps=1)
+    state = steps.init_state(model, optimiser, jax.random.key(0), 3000)
+    sizes = batches.padded_sizes(16, corpus)
+    seen = set()
+    for epoch in range(8):
+        for batch in batches.epoch_batches(corpus, 16, seed=0, epoch=epoch, sizes=sizes):
+            seen.add(batch.counts.values.size)
+            state, _ = step(state, batch, jax.random.key(epoch))
+    longest = batches.gather(corpus, np.argsort(-lengths)[:16], 16, sizes)
+    state, _ = step(state, longest, jax.random.key(0))
+    assert len(seen) >= 2
+    assert step._cache_size() <= 3
+
+
+def test_the_state_is_donated():
+    step, state = make()
+    weights = state.params.theta.output.weights
+    step(state, batch_of([1], 2), jax.random.key(0))
+    assert weights.is_deleted()
