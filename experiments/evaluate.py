@@ -10,7 +10,7 @@ from dlgm_jax.run import load_run
 from dlgm_jax.types import BadInput
 from experiments.assembly import assemble, keep_compilations
 from experiments.config import Config, parse, run_main
-from experiments.train import score_table
+from experiments.train import scores_beside_unigram
 
 OWN_FLAGS = {"workdir": (None, "the folder of the run")}
 SETTINGS = ["dataset", "psi_beta1", *(item.name for item in fields(Config) if item.name.startswith("eval_"))]
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     print(f"Scoring {workdir} ({config.name}) on {config.dataset} with eval_M={config.eval_M} ...", flush=True)
     score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
     scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
-    print(score_table(assembly, scores))
+    print(scores_beside_unigram(assembly, scores))
 
 
 if __name__ == "__main__":

@@ -14,44 +14,31 @@ from dlgm_jax.embeddings.neighbours import nearest
 NEIGHBOURS = 6
 
 
-def perplexity_table(rows: dict[str, dict[str, Any]], unigram: dict[str, float], eval_M: int) -> str:
-    """One row for each split (the fields of Scores), beside the unigram model's perplexity."""
-    refined = f"M={eval_M}"
-    weighted = any(row["perplexity_importance_weighted"] for row in rows.values())
-    titles = (
-        "documents",
-        "unigram",
-        "M=1",
-        refined,
-        "corpus M=1",
-        f"corpus {refined}",
-        "KL",
-        f"KL {refined}",
-        "active",
+def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], eval_M: int) -> str:
+    """A column for each split (the fields of Scores), beside the unigram model's perplexity."""
+    rows = [("documents", "documents", ",")]
+    rows += [("  of them without words: in no perplexity", "empty_documents", ",")] * any(
+        scores["empty_documents"] for scores in columns.values()
     )
-    lines = [
-        "Perplexity (upper bounds): mean over documents; corpus: over all words together",
-        " " * 10 + "".join(f"{title:>13}" for title in titles) + ("   importance-weighted" if weighted else ""),
+    rows += [
+        ("unigram model", "unigram", ".1f"),
+        ("M=1, at the network's guess", "perplexity", ".1f"),
+        (f"M={eval_M}, refined", "perplexity_refined", ".1f"),
     ]
-    for split, row in rows.items():
-        perplexities = (
-            unigram[split],
-            row["perplexity"],
-            row["perplexity_refined"],
-            row["corpus_perplexity"],
-            row["corpus_perplexity_refined"],
-            row["kl"],
-            row["kl_refined"],
-        )
-        lines.append(
-            f"{split:<10}{row['documents']:>13,}"
-            + "".join(f"{value:>13.1f}" for value in perplexities)
-            + f"{row['active_units']:>13}"
-            + (f"{row['perplexity_importance_weighted']:>22.1f}" if weighted else "")
-        )
-    empty = sum(row["empty_documents"] for row in rows.values())
-    if empty:
-        lines.append(f"{empty} documents without words are kept and counted, but have no perplexity.")
+    rows += [("importance-weighted bound, refined", "perplexity_importance_weighted", ".1f")] * any(
+        scores["perplexity_importance_weighted"] for scores in columns.values()
+    )
+    rows += [
+        ("corpus total, M=1", "corpus_perplexity", ".1f"),
+        (f"corpus total, M={eval_M}", "corpus_perplexity_refined", ".1f"),
+        ("KL, nats a document, M=1", "kl", ".1f"),
+        (f"KL, nats a document, M={eval_M}", "kl_refined", ".1f"),
+        ("active latent units", "active_units", "d"),
+    ]
+    lines = [f"{'Perplexity (upper bounds, mean over documents)':<48}" + "".join(f"{split:>12}" for split in columns)]
+    for title, name, form in rows:
+        values = [(scores | {"unigram": unigram[split]})[name] for split, scores in columns.items()]
+        lines.append(f"{title:<48}" + "".join(f"{value:>12{form}}" for value in values))
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ python -m experiments.train --model=3 --M=100
 python -m experiments.train --preset=paper --dataset=FOLDER --model=1 --M=1
 """
 
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -110,7 +111,7 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
     )
     tables = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
-        score_table(assembly, scores),
+        scores_beside_unigram(assembly, scores),
         f"J_mean^log uses {active_directions(spectrum)} of {config.K} directions (log singular values above 0).",
         report.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
         f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"
@@ -119,11 +120,11 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
     return "\n\n".join(tables) + "\n"
 
 
-def score_table(assembly: Assembly, scores: dict[str, Scores]) -> str:
+def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
     """The perplexities of every split beside the unigram model's."""
     unigram = {split: unigram_perplexity(assembly.train, assembly.splits[split]) for split in scores}
-    rows = {split: asdict(score) for split, score in scores.items()}
-    return report.perplexity_table(rows, unigram, assembly.config.eval_M)
+    columns = {split: asdict(score) for split, score in scores.items()}
+    return report.score_table(columns, unigram, assembly.config.eval_M)
 
 
 def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:
@@ -143,6 +144,7 @@ class Bar(tqdm):
             unit_scale=True,
             dynamic_ncols=True,
             smoothing=0.05,
+            mininterval=0.1 if sys.stderr.isatty() else 20,
         )
         self._metrics, self._began, self._validation = metrics, time.monotonic(), ""
 

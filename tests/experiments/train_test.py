@@ -54,14 +54,28 @@ def test_a_run_leaves_its_files_and_says_where(finished, nvdm_folder):
         assert 1 < line["perplexity_refined"] <= line["perplexity"] * 1.1
 
 
+def table(out):
+    """Title of a row -> its validation, test and train figure."""
+    rows = out[out.index("Perplexity (upper bounds") :].split("\n\n")[0].splitlines()
+    return {row[:48].strip(): row[48:].split() for row in rows}
+
+
 def test_the_tables_hold_what_metrics_hold(finished):
     workdir, _, out = finished
-    test = next(line for line in lines(workdir) if line["split"] == "test")
-    row = next(line for line in out.splitlines() if line.startswith("test ")).split()
-    assert row[1] == str(test["documents"])
-    assert float(row[3]) == pytest.approx(test["perplexity"], abs=0.05)
-    assert float(row[4]) == pytest.approx(test["perplexity_refined"], abs=0.05)
-    assert float(row[5]) == pytest.approx(test["corpus_perplexity"], abs=0.05)
+    found = table(out)
+    assert found["Perplexity (upper bounds, mean over documents)"] == ["validation", "test", "train"]
+    for column, split in enumerate(("test", "train"), 1):
+        line = next(line for line in lines(workdir) if line["split"] == split)
+        shown = {
+            "M=1, at the network's guess": "perplexity",
+            "M=5, refined": "perplexity_refined",
+            "corpus total, M=1": "corpus_perplexity",
+            "corpus total, M=5": "corpus_perplexity_refined",
+            "KL, nats a document, M=5": "kl_refined",
+        }
+        for title, name in shown.items():
+            assert float(found[title][column]) == pytest.approx(line[name], abs=0.05)
+        assert found["documents"][column] == str(line["documents"])
     neighbours = out.split("rows of J_mean^log")[1].split("\n\n")[0].strip().splitlines()
     assert len(neighbours) == 12
 
@@ -80,15 +94,15 @@ def test_evaluate_gives_the_same_numbers_and_others_by_other_flags(finished, com
     workdir, _, out = finished
     code, again, _ = command("evaluate", f"--workdir={workdir}")
     assert code == 0
-    rows = [line for line in out.splitlines() if line.split(" ")[0] in ("validation", "test", "train")]
-    assert len(rows) == 3
-    assert all(row in again for row in rows)
+    assert table(again) == table(out)
     code, more, _ = command("evaluate", f"--workdir={workdir}", "--eval_M=60", "--eval_iwae_samples=20")
     assert code == 0
-    assert "importance-weighted" in more
-    before, after = (next(r for r in text.splitlines() if r.startswith("test ")).split() for text in (out, more))
-    assert after[3] == before[3]
-    assert float(after[4]) < float(before[4])
+    before, after = table(out), table(more)
+    assert after["M=1, at the network's guess"] == before["M=1, at the network's guess"]
+    for longer, shorter, weighted in zip(
+        after["M=60, refined"], before["M=5, refined"], after["importance-weighted bound, refined"]
+    ):
+        assert float(weighted) <= float(longer) < float(shorter) * 1.01
 
 
 def test_load_run_is_ready_for_the_public_functions(finished, nvdm_folder):
