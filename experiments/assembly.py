@@ -65,6 +65,7 @@ class Assembly:
             num_steps=config.M - 1,
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
+            length_weighting=config.length_weighting,
         )
 
     def training_batches(self, epoch: int):

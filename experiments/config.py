@@ -47,7 +47,7 @@ class Config:
     psi_learning_rate: float = setting(0.01, "Adam's rate for refinement", "above_zero")
     psi_beta1: float = setting(0.1, "Adam's beta1 for refinement, in evaluation too", "share")
     batch_size: int = setting(500, "documents of a step", "positive")
-    epochs: int = setting(30, "passes over the training documents", "positive")
+    epochs: int = setting(15, "passes over the training documents", "positive")
     patience: int = setting(0, "stop after so many epochs without a better validation perplexity; 0: never", "natural")
     learning_rate: float = setting(
         0.003, "Adam's rate for the generative model and the inference network", "above_zero"
@@ -56,6 +56,11 @@ class Config:
     kl_anneal_steps: int = setting(0, "steps over which the weight of the KL grows from 0 to 1", "natural")
     input_dropout: float = setting(0.0, "share of a document's words that the inference network misses", "share")
     weight_decay: float = setting(0.0, "decoupled weight decay of matrices", "not_negative")
+    length_weighting: float = setting(
+        0.0,
+        "a document's bound counts N^-a in training: 0 the paper's sum, 1 the mean over documents of bounds per word",
+        "not_negative",
+    )
     valid_size: int = setting(500, "training documents held out for validation", "positive")
     seed: int = setting(0, "decides weights, split, order and noise", "natural")
     eval_M: int = setting(100, "as --M, in evaluation", "positive")
@@ -136,6 +141,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "kl_anneal_steps": 0,
         "input_dropout": 0.0,
         "weight_decay": 0.0,
+        "length_weighting": 0.0,
         "valid_size": 500,
         "eval_M": 100,
         "eval_psi_learning_rate": 0.008,

@@ -63,13 +63,15 @@ def algorithm1(
     num_steps: int,
     kl_anneal_steps: int = 0,
     input_dropout: float = 0.0,
+    length_weighting: float = 0.0,
 ) -> Callable[[State, Batch, Array], tuple[State, Info]]:
     """One step of Algorithm 1, jitted, with donated state.
 
     Every document's psi is guessed by the inference network and refined for `num_steps` steps of
     `refiner(beta)`; theta climbs the bound at the refined psi, then phi climbs the bound of its own guess
     under the new theta. Without refinement (M=1) both move by the gradient of one joint bound. Losses are
-    sums over the documents of the batch. beta grows from 0 to 1 over `kl_anneal_steps` steps.
+    sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the paper's sum, 1 the sum
+    of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps` steps.
     """
 
     def loss(theta, psi, batch, keys, beta):
@@ -80,7 +82,8 @@ def algorithm1(
 
         bounds = jax.vmap(bound)(psi, evidence, keys)
         unannealed = bounds - (1 - beta) * jax.vmap(model.prior)(psi)
-        return -jnp.sum(batch.mask * bounds), jnp.sum(batch.mask * unannealed)
+        weights = batch.mask / jnp.maximum(batch.length, 1) ** length_weighting
+        return -jnp.sum(weights * bounds), jnp.sum(batch.mask * unannealed)
 
     def joint_loss(params, features, batch, keys, beta):
         return loss(params.theta, model.encode(params.phi, features), batch, keys, beta)
