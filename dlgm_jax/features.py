@@ -21,14 +21,15 @@ def idf(document_frequencies, num_documents, *, smooth: bool = False) -> Array:
 
 def tfidf(counts: Array, idf: Array) -> Array:
     """Counts times idf, normalised to length 1 in L2: [V]; a document without weight gives zeros."""
-    weights = counts * idf
+    weights = _floating(counts) * _floating(idf)
     return _divide(weights, jnp.sqrt(_positive(jnp.sum(weights**2))), jnp.any(weights != 0))
 
 
 def normalised_counts(counts: Array) -> Array:
     """x / sum(x): [V]; an empty document gives zeros."""
+    counts = _floating(counts)
     total = jnp.sum(counts)
-    return _divide(jnp.asarray(counts, jnp.result_type(float)), _positive(total), total > 0)
+    return _divide(counts, _positive(total), total > 0)
 
 
 def batch_tfidf(counts: Csr, idf: Array) -> Csr:
@@ -55,6 +56,11 @@ def drop_words(features: Csr, document_keys: Array, rate: float) -> Csr:
 
     kept = jax.vmap(keep)(document_keys[features.rows], features.words)
     return features._replace(values=jnp.where(kept, features.values / (1 - rate), 0))
+
+
+def _floating(x) -> Array:
+    x = jnp.asarray(x)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.result_type(float))
 
 
 def _positive(x):

@@ -10,9 +10,15 @@ import numpy as np
 
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.models.dlgm import init_params
+from dlgm_jax.networks import ACTIVATIONS
 from dlgm_jax.types import BadInput, Params
 
-SIZES = {"K", "generative_widths", "inference_widths", "activation"}
+SIZES = {
+    "K": lambda value: _is_size(value),
+    "generative_widths": lambda value: isinstance(value, list) and all(map(_is_size, value)),
+    "inference_widths": lambda value: isinstance(value, list) and all(map(_is_size, value)),
+    "activation": lambda value: value in ACTIVATIONS,
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,11 @@ def load_run(workdir: str | Path) -> Run:
     try:
         vocabulary = tuple((workdir / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
         idf = np.load(workdir / "idf.npy", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise BadInput(f"{workdir}: expected vocab.txt and idf.npy of a run, found: {error}") from error
-    best = Checkpoints(workdir / "best") if (workdir / "best").is_dir() else None
+    if idf.shape != (len(vocabulary),):
+        raise BadInput(f"{workdir}: expected an idf for each of {len(vocabulary)} words, found {idf.shape}")
+    best = Checkpoints(workdir / "best") if (workdir / "best").exists() else None
     epoch = best.latest() if best else None
     if best is None or epoch is None:
         raise BadInput(f"{workdir}/best: expected a model, found none; has the run finished an epoch?")
@@ -53,12 +61,17 @@ def read_config(workdir: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"{workdir}: expected the workdir of a run, found no config.json") from error
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f"{path}: expected JSON, found: {error}") from error
-    missing = SIZES - config.keys() if isinstance(config, dict) else SIZES
-    if missing:
-        raise BadInput(f"{path}: expected the settings of a run, found none for {', '.join(sorted(missing))}")
+    for name, holds in SIZES.items():
+        value = config.get(name) if isinstance(config, dict) else None
+        if not holds(value):
+            raise BadInput(f"{path}: expected the settings of a run, found {name}={value!r}")
     return config
+
+
+def _is_size(value) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 def model_sizes(config: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,7 @@ def row_sums(matrix: Csr, values: Array) -> Array:
 
 def to_dense(matrix: Csr, dtype=None) -> Array:
     """The [B, V] matrix itself."""
-    shape = (matrix.row_ptr.size - 1, matrix.word_ptr.size - 1)
-    return jnp.zeros(shape, dtype or matrix.values.dtype).at[matrix.rows, matrix.words].add(matrix.values)
+    return jnp.zeros(_shape(matrix), dtype or matrix.values.dtype).at[matrix.rows, matrix.words].add(matrix.values)
 
 
 @jax.custom_vjp
@@ -25,29 +24,36 @@ def product(matrix: Csr, weights: Array) -> Array:
     On a CPU a CSR product, forward and backward (there by the transposed order); elsewhere the batch is
     scattered to a dense matrix on the device, where dense products are cheap.
     """
-    return jax.lax.platform_dependent(
-        matrix,
-        weights,
-        cpu=lambda m, w: BCSR((m.values, m.words, m.row_ptr), shape=(m.row_ptr.size - 1, w.shape[0])) @ w,
-        default=lambda m, w: to_dense(m) @ w,
-    )
+    return jax.lax.platform_dependent(matrix, weights, cpu=_csr_product, default=_dense_product)
+
+
+def _csr_product(matrix, weights):
+    return BCSR((matrix.values, matrix.words, matrix.row_ptr), shape=_shape(matrix)) @ weights
+
+
+def _dense_product(matrix, weights):
+    return to_dense(matrix) @ weights
+
+
+def _csr_gradient(matrix, cotangent):
+    values, rows = matrix.values[matrix.by_word], matrix.rows[matrix.by_word]
+    return BCSR((values, rows, matrix.word_ptr), shape=_shape(matrix)[::-1]) @ cotangent
+
+
+def _dense_gradient(matrix, cotangent):
+    return to_dense(matrix).T @ cotangent
+
+
+def _shape(matrix: Csr) -> tuple[int, int]:
+    return matrix.row_ptr.size - 1, matrix.word_ptr.size - 1
 
 
 def _forward(matrix, weights):
-    return product(matrix, weights), (matrix, weights.shape[0])
+    return product(matrix, weights), matrix
 
 
-def _backward(residuals, cotangent):
-    matrix, _ = residuals
-    gradient = jax.lax.platform_dependent(
-        matrix,
-        cotangent,
-        cpu=lambda m, g: (
-            BCSR((m.values[m.by_word], m.rows[m.by_word], m.word_ptr), shape=(m.word_ptr.size - 1, g.shape[0])) @ g
-        ),
-        default=lambda m, g: to_dense(m).T @ g,
-    )
-    return None, gradient
+def _backward(matrix, cotangent):
+    return None, jax.lax.platform_dependent(matrix, cotangent, cpu=_csr_gradient, default=_dense_gradient)
 
 
 product.defvjp(_forward, _backward)

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -32,15 +33,24 @@ class Assembly:
     remark: str
     idf: np.ndarray  # [V]
     model: Model
-    sizes: tuple[int, ...]  # numbers of entries that batches are padded to
 
     @property
     def train(self) -> Corpus:
         return self.splits["train"]
 
+    @cached_property
+    def batch_size(self) -> int:
+        """Rows of a batch: no more than the largest split has documents."""
+        return min(self.config.batch_size, max(corpus.num_documents for corpus in self.splits.values()))
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of entries that batches are padded to."""
+        return batches.padded_sizes(self.batch_size, *self.splits.values())
+
     @property
     def steps_per_epoch(self) -> int:
-        return batches.num_batches(self.train, self.config.batch_size)
+        return batches.num_batches(self.train, self.batch_size)
 
     def key(self, use: int) -> Array:
         """The random key of one use of the seed."""
@@ -58,56 +68,76 @@ class Assembly:
 
     def training_step(self) -> Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]:
         config = self.config
+
+        def refiner(beta) -> refine.Refiner:
+            return refine.adam(config.psi_learning_rate, config.psi_beta1, beta=beta)
+
         return steps.algorithm1(
             self.model,
             self.optimiser(),
-            refiner=lambda beta: refine.adam(config.psi_learning_rate, config.psi_beta1, beta=beta),
-            num_steps=config.M - 1,
+            refiner=refiner,
+            num_steps=num_steps("M", config.M, refiner(1.0)),
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
         )
 
     def training_batches(self, epoch: int):
-        config = self.config
-        return batches.epoch_batches(self.train, config.batch_size, seed=config.seed, epoch=epoch, sizes=self.sizes)
+        return batches.epoch_batches(self.train, self.batch_size, seed=self.config.seed, epoch=epoch, sizes=self.sizes)
 
     def score_with(self, *, iwae_samples: int = 0) -> Callable[[Params, str], scoring.Scores]:
         """A function of parameters and the name of a split; compiled once for all splits."""
         config = self.config
+        refiner = refine.adam(config.eval_psi_learning_rate, config.psi_beta1)
         score = scoring.scorer(
             self.model,
-            refiner=refine.adam(config.eval_psi_learning_rate, config.psi_beta1),
-            num_steps=config.eval_M - 1,
+            refiner=refiner,
+            num_steps=num_steps("eval_M", config.eval_M, refiner),
             num_samples=config.eval_samples,
             iwae_samples=iwae_samples,
         )
 
         def score_split(params: Params, split: str) -> scoring.Scores:
-            ordered = batches.ordered_batches(self.splits[split], config.batch_size, sizes=self.sizes)
-            return scoring.score_corpus(score, params, ordered, self.key(SCORE))
+            ordered = batches.ordered_batches(self.splits[split], self.batch_size, sizes=self.sizes)
+            key = jax.random.fold_in(self.key(SCORE), list(self.splits).index(split))
+            return scoring.score_corpus(score, params, ordered, key)
 
         return score_split
 
 
-def assemble(config: Config) -> Assembly:
-    """Loads the corpus and builds the model. Raises BadInput."""
+def num_steps(flag: str, M: int, refiner: refine.Refiner) -> int:
+    """Steps that cost M - 1 gradient evaluations; a remainder is refused."""
+    steps, remainder = divmod(M - 1, refiner.evaluations_per_step)
+    if remainder:
+        raise BadInput(f"--{flag}: expected 1 plus a multiple of {refiner.evaluations_per_step}, found {M}")
+    return steps
+
+
+def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
+    """Loads the corpus and builds the model; `idf` [V] is that of the training split unless given. Raises BadInput."""
     dataset = datasets.load(config.dataset)
     train, validation = split_validation(dataset.train, config.valid_size, config.seed)
     splits = {"train": train, "validation": validation, "test": dataset.test}
     for split, corpus in splits.items():
         if not corpus.lengths.any():
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
-    idf = features.idf(train.document_frequencies(), train.num_documents, smooth=config.features == "tfidf_smooth")
-    encoded = features.batch_normalised_counts if config.features == "norm" else partial(features.batch_tfidf, idf=idf)
+    if idf is None:
+        smooth = config.features == "tfidf_smooth"
+        idf = np.asarray(features.idf(train.document_frequencies(), train.num_documents, smooth=smooth))
+    elif idf.shape != (train.vocab_size,):
+        raise BadInput(f"{config.dataset}: expected the {len(idf)} words of the run, found {train.vocab_size}")
+    encoded = (
+        features.batch_normalised_counts
+        if config.features == "norm"
+        else partial(features.batch_tfidf, idf=jnp.asarray(idf))
+    )
     return Assembly(
         config=config,
         splits=splits,
         origin=dataset.origin,
         remark=dataset.remark,
-        idf=np.asarray(idf),
+        idf=idf,
         model=dlgm(encoded, **model_sizes(config.to_json())),
-        sizes=batches.padded_sizes(config.batch_size, *splits.values()),
     )
 
 

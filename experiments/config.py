@@ -1,20 +1,22 @@
 """What a run is: one frozen, validated Config, from which the flags are generated."""
 
+import os
 import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from dlgm_jax.data.datasets import NAMED
 from dlgm_jax.networks import ACTIVATIONS
 from dlgm_jax.types import BadInput, NonFinite
 
 FEATURES = ("tfidf", "tfidf_smooth", "norm")
 SCHEDULES = ("constant", "cosine")
+HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 WIDTHS = {1: (), 3: (400, 400)}
 MAY_BE_RAISED = ("epochs", "patience")
 
@@ -28,7 +30,7 @@ def setting(default, help: str, check: str = "") -> Any:
 class Config:
     """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found."""
 
-    dataset: str = setting("docstrings", "docstrings, 20news, or a folder in the NVDM form")
+    dataset: str = setting("docstrings", "docstrings, 20news, or a folder in the NVDM form", "name")
     model: int | None = setting(3, "1: log-linear; 3: two hidden layers of 400 and a linear output", "model")
     generative_widths: tuple[int, ...] | None = setting(
         None,
@@ -39,7 +41,7 @@ class Config:
         None, "hidden widths of the inference network; unset: 400,400", "widths"
     )
     activation: str = setting("relu", f"nonlinearity of the hidden layers: {', '.join(ACTIVATIONS)}", "activation")
-    K: int = setting(100, "latent dimensions", "positive")
+    K: int = setting(100, "latent dimensions", "size")
     features: str = setting(
         "tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm", "features"
     )
@@ -85,7 +87,7 @@ class Config:
             model=self.model if given is None else None,
             generative_widths=WIDTHS[self.model or 3] if given is None else given,
             inference_widths=(400, 400) if self.inference_widths is None else self.inference_widths,
-            dataset=str(Path(self.dataset).resolve()) if Path(self.dataset).is_dir() else self.dataset,
+            dataset=self.dataset if self.dataset in NAMED else os.path.abspath(self.dataset),
         )
 
     @property
@@ -114,9 +116,11 @@ class Config:
 
 CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "model": ("1 or 3", lambda v: v in WIDTHS),
-    "widths": ("whole numbers above 0", lambda v: all(width > 0 for width in v)),
-    "positive": ("a whole number from 1", lambda v: v >= 1),
-    "natural": ("a whole number from 0", lambda v: 0 <= v < 2**32),
+    "widths": ("whole numbers from 1 to 100,000", lambda v: all(1 <= width <= 100_000 for width in v)),
+    "size": ("a whole number from 1 to 100,000", lambda v: 1 <= v <= 100_000),
+    "positive": ("a whole number from 1 to 2147483647", lambda v: 1 <= v < 2**31),
+    "natural": ("a whole number from 0 to 2147483647", lambda v: 0 <= v < 2**31),
+    "name": ("a name or a folder", lambda v: v.strip()),
     "above_zero": ("a number above 0", lambda v: isfinite(v) and v > 0),
     "not_negative": ("a number from 0", lambda v: isfinite(v) and v >= 0),
     "share": ("a number from 0 to below 1", lambda v: 0 <= v < 1),
@@ -157,6 +161,13 @@ class Command:
     given: dict[str, Any]
     own: dict[str, Any]
 
+    def text(self, name: str, default: str | None = None) -> str:
+        """A flag of the command that is a name or a folder."""
+        value = self.own[name] if self.own[name] is not None else default
+        if not (value or "").strip():
+            raise BadInput(f"--{name}: expected a folder, found {'nothing' if value is None else repr(value)}")
+        return str(value)
+
     def config(self) -> Config:
         """The preset with what was given on top."""
         preset = self.own.get("preset", "default")
@@ -181,10 +192,13 @@ def parse(
             item.type, flags.DEFINE_string
         )
         define(item.name, None, item.metadata["help"], flag_values=values)
-    if any(argument in ("--help", "-h", "-help") for argument in argv[1:]):
+    if HELP.intersection(argv[1:]):
         print(_help(about, own, chosen))
         sys.exit(0)
     try:
+        for argument in argv[1:]:
+            if argument.lstrip("-").startswith(("undefok", "flagfile")):
+                raise flags.UnrecognizedFlagError(argument)
         rest = values(argv)[1:]
     except flags.Error as error:
         raise BadInput(" ".join(str(error).split())) from error
@@ -201,8 +215,11 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
     except NonFinite as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}; a lower learning rate may help (in another --workdir)", file=sys.stderr)
         sys.exit(3)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
@@ -212,10 +229,10 @@ def run_main(main: Callable[[list[str]], None]) -> None:
 def _typed(item, value):
     if "tuple" not in str(item.type):
         return value
-    try:
-        return tuple(int(width) for width in value.split(",") if width.strip())
-    except ValueError as error:
-        raise BadInput(f"--{item.name}: expected widths as 400,400 or nothing, found {value!r}") from error
+    widths = value.split(",") if value.strip() else []
+    if not all(width.strip().isdecimal() for width in widths):
+        raise BadInput(f"--{item.name}: expected widths as 400,400 or nothing, found {value!r}")
+    return tuple(map(int, widths))
 
 
 def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:

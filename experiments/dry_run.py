@@ -27,8 +27,15 @@ def expectations(assembly: Assembly) -> str:
     validation = time.perf_counter() - began
 
     steps = assembly.steps_per_epoch
-    total = config.epochs * (steps * seconds + validation)
-    bytes_used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+    in_all = sum(corpus.num_documents for corpus in assembly.splits.values())
+    final = validation * in_all / assembly.splits["validation"].num_documents
+    total = config.epochs * (steps * seconds + validation) + final
+    bytes_used = (
+        memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        + memory.temp_size_in_bytes
+        - memory.alias_size_in_bytes  # the new state takes the place of the old one
+    )
     documents = {split: f"{corpus.num_documents:,}" for split, corpus in assembly.splits.items()}
     return "\n".join(
         [
@@ -39,6 +46,7 @@ def expectations(assembly: Assembly) -> str:
             f"memory      {bytes_used / 2**20:,.0f} MiB for a training step, counts on the host "
             f"{sum(c.counts.data.nbytes * 2 for c in assembly.splits.values()) / 2**20:,.0f} MiB",
             f"time        {seconds:.2f} s a step, {steps} steps and {validation:.1f} s of validation an epoch, "
-            f"{config.epochs} epochs: about {total / 60:,.1f} minutes on {jax.devices()[0].platform}",
+            f"{final:.0f} s of scores at the end; {config.epochs} epochs: "
+            f"about {total / 60:,.1f} minutes on {jax.devices()[0].platform}",
         ]
     )

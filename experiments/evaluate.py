@@ -11,6 +11,7 @@ from dlgm_jax.types import BadInput
 from experiments.assembly import assemble, keep_compilations
 from experiments.config import Config, parse, run_main
 from experiments.train import scores_beside_unigram
+from experiments.workdir import check_corpus
 
 OWN_FLAGS = {"workdir": (None, "the folder of the run")}
 SETTINGS = ["dataset", "psi_beta1", *(item.name for item in fields(Config) if item.name.startswith("eval_"))]
@@ -18,15 +19,15 @@ SETTINGS = ["dataset", "psi_beta1", *(item.name for item in fields(Config) if it
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
-    if not command.own["workdir"]:
-        raise BadInput("--workdir: expected the folder of a run, found none")
-    workdir = Path(command.own["workdir"])
+    workdir = Path(command.text("workdir"))
     keep_compilations()
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
-    assembly = assemble(config)
+    assembly = assemble(config, run.idf)
     if assembly.train.vocabulary != run.vocabulary:
         raise BadInput(f"--dataset: expected the vocabulary of {workdir}, found another in {config.dataset}")
+    if "dataset" not in command.given:
+        check_corpus(workdir, assembly.splits)
 
     print(f"Scoring {workdir} ({config.name}) on {config.dataset} with eval_M={config.eval_M} ...", flush=True)
     score = assembly.score_with(iwae_samples=config.eval_iwae_samples)

@@ -37,20 +37,19 @@ OWN_FLAGS = {
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
     config = command.config()
-    workdir = Path(command.own["workdir"] or f"runs/{Path(config.dataset).name}-{config.name}")
+    workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
     keep_compilations()
 
     if command.own["dry_run"]:
         print(expectations(assemble(config)))
         return
-    if (workdir / "config.json").exists() and folder.is_finished(workdir, config):
+    folder.check(workdir, config)
+    if folder.is_finished(workdir, config):
         print((workdir / "report.txt").read_text(encoding="utf-8"), end="")
         return
 
     assembly = assemble(config)
-    folder.claim(workdir, config)
-    folder.describe(workdir, assembly)
-    (workdir / "report.txt").unlink(missing_ok=True)
+    folder.claim(workdir, assembly)
 
     checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best")
     state, progress = loop.restore(assembly.init_state(), checkpoints, best)
@@ -75,7 +74,8 @@ def main(argv: list[str]) -> None:
         )
 
     params, _ = best.restore(progress.best_epoch, jax.eval_shape(lambda: state.params))
-    score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
+    if config.eval_iwae_samples:
+        score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
     print(f"Scoring the best epoch, {progress.best_epoch}, on validation, test and train ...", flush=True)
     scores = {split: score(params, split) for split in ("validation", "test", "train")}
     for split in ("test", "train"):
@@ -156,7 +156,8 @@ class Bar(tqdm):
     def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
         """Shows and writes the validation perplexity of an epoch."""
         self._validation = f", validation {scores.perplexity:.0f}, refined {scores.perplexity_refined:.0f}"
-        self.set_description_str(f"epoch {epoch}")
+        self.set_description_str(f"epoch {epoch}", refresh=False)
+        self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}")
         seconds = time.monotonic() - self._began
         self._metrics.append("validation", epoch, scores, train_elbo_per_word=elbo_per_word, seconds=round(seconds, 2))
 

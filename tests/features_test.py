@@ -78,3 +78,9 @@ def test_input_dropout_belongs_to_the_document_and_the_word():
     np.testing.assert_array_equal(part[:3], whole[[7, 3, 40]])
     assert np.all((whole == 0) | np.isclose(whole, 1 / 0.7))
     assert abs(np.mean(whole == 0) - 0.3) < 4 * np.sqrt(0.3 * 0.7 / whole.size)
+
+
+def test_large_whole_numbers_do_not_overflow():
+    counts = np.array([70_000, 2, 3], np.int32)
+    np.testing.assert_allclose(tfidf(counts, np.array([70_000, 1, 1], np.int32)), [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(normalised_counts([1, 2, 1]), [0.25, 0.5, 0.25])

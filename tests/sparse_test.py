@@ -25,6 +25,14 @@ def test_row_sums(batch):
     np.testing.assert_allclose(sparse.row_sums(batch, batch.values**2)[:12], (COUNTS**2).sum(1))
 
 
+def test_every_backend_multiplies_alike(batch):
+    cotangent = jnp.asarray(np.random.default_rng(5).normal(size=(16, 7)), jnp.float32)
+    for product in (sparse._csr_product, sparse._dense_product):
+        np.testing.assert_allclose(product(batch, WEIGHTS)[:12], COUNTS @ WEIGHTS, rtol=1e-5, atol=1e-5)
+    for gradient in (sparse._csr_gradient, sparse._dense_gradient):
+        np.testing.assert_allclose(gradient(batch, cotangent), COUNTS.T @ cotangent[:12], rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
 def test_product_and_its_gradient_are_the_dense_ones(batch, wrap):
     cotangent = np.random.default_rng(5).normal(size=(16, 7)).astype(np.float32)

@@ -77,12 +77,17 @@ class Corpus:
         return digest.hexdigest()
 
 
+def shown(text: str) -> str:
+    """What was found, short enough for one line."""
+    return repr(text if len(text) <= 40 else text[:40] + "...")
+
+
 def check_distinct(vocabulary: Sequence[str], where: str) -> None:
     """Raises BadInput, beginning with `where`, when a word stands twice."""
     seen: dict[str, int] = {}
     for position, word in enumerate(vocabulary, 1):
         if word in seen:
-            raise BadInput(f"{where}: expected distinct words, found {word!r} as word {seen[word]} and {position}")
+            raise BadInput(f"{where}: expected distinct words, found {shown(word)} as word {seen[word]} and {position}")
         seen[word] = position
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from dlgm_jax.data.formats import nvdm
 from dlgm_jax.data.text import count_words
 from dlgm_jax.types import BadInput
 
+DOWNLOAD_TIMEOUT = 20  # seconds without a byte
+
 
 class Dataset(NamedTuple):
     """A training and a test corpus over the same words."""
@@ -34,7 +37,7 @@ def load(name: str) -> Dataset:
     if name in NAMED:
         return NAMED[name]()
     folder = Path(name)
-    if not folder.is_dir():
+    if not name or not os.path.isdir(folder):
         raise BadInput(f"--dataset: expected {', '.join(NAMED)} or a folder, found {name!r}, which is neither")
     train, test = nvdm.read(folder)
     return Dataset(train, test, {"folder": str(folder.resolve())})
@@ -48,7 +51,7 @@ def cache_folder() -> Path:
 def load_docstrings() -> Dataset:
     """The `docstrings` corpus, from the cache when it was built for the same versions before."""
     versions = docstrings.versions()
-    key = sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
+    key = sha256(json.dumps(versions | docstrings.RULES, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_folder() / f"docstrings-{key}"
     if not folder.is_dir():
         _write_whole(folder, docstrings.build())
@@ -58,6 +61,8 @@ def load_docstrings() -> Dataset:
 
 def load_20news() -> Dataset:
     """20 Newsgroups through scikit-learn: headers dropped, runs of [a-z], the 2,000 most frequent words."""
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-learn's word of its retries
@@ -68,8 +73,10 @@ def load_20news() -> Dataset:
     except OSError as error:
         raise BadInput(
             "--dataset=20news: expected to download 20 Newsgroups, found no way to it "
-            f"({type(error).__name__}); with a network it is fetched once and cached"
+            f"({getattr(error, 'reason', None) or error}); with a network it is fetched once and cached"
         ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
     train, test = bunches
     corpora = count_words(
         train.data,

@@ -24,6 +24,7 @@ MIN_WORDS = 20
 VOCAB_SIZE = 2000
 TEST_SHARE = 0.1
 WORD = r"\b[a-z][a-z]+\b"
+RULES = {"rules": f"1: {MIN_WORDS} words, {VOCAB_SIZE} kept, {TEST_SHARE} test, {WORD}"}  # 1: of this file
 OMITTED = frozenset({"test", "tests", "idlelib", "tkinter", "site-packages", "dist-packages", "__pycache__"})
 
 
@@ -75,7 +76,10 @@ def _source_files() -> Iterator[tuple[str, str, Path]]:
         if not OMITTED.intersection(inside.parts):
             yield inside.parts[0].removesuffix(".py"), inside.as_posix(), path
     for name in dependencies():
-        modules = [file for file in metadata.files(name) or [] if file.suffix == ".py" and ".." not in file.parts]
+        installed = metadata.files(name)
+        if installed is None:
+            raise BadInput(f"docstrings: expected {name} to list its files, found none; install it with pip")
+        modules = [file for file in installed if file.suffix == ".py" and ".." not in file.parts]
         for file in sorted(modules, key=str):
             if not OMITTED.intersection(file.parts):
                 yield file.parts[0].removesuffix(".py"), file.as_posix(), Path(str(file.locate()))

@@ -22,6 +22,7 @@ def jacobian_at(params: Params, z: Array, *, variant: str = "log") -> Array:
     Raises ValueError for another variant or another shape of z.
     """
     _check_variant(variant)
+    z = jnp.asarray(z, params.theta.output.weights.dtype)
     if z.shape != (latent_dim(params.theta),):
         raise ValueError(f"z has shape {z.shape}, expected {(latent_dim(params.theta),)}; vmap for more")
     return jax.jacfwd(partial(VARIANTS[variant], params.theta))(z)

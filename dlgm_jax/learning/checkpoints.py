@@ -18,9 +18,12 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path):
+        if folder.exists() and not folder.is_dir():
+            raise BadInput(f"{folder}: expected a folder of checkpoints, found a file")
         self.folder = folder
         options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True)
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+        handlers = {"tree": ocp.StandardCheckpointHandler(), "progress": ocp.JsonCheckpointHandler()}
+        self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_handlers=handlers)
 
     def latest(self) -> int | None:
         """The epoch of the newest checkpoint."""
@@ -36,6 +39,7 @@ class Checkpoints:
 
         Raises BadInput when the checkpoint is damaged or of another shape.
         """
+        self._check_shapes(epoch, like)
         placement = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         target = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=placement), like)
         items = ocp.args.Composite(tree=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore())
@@ -47,6 +51,19 @@ class Checkpoints:
                 f"{self.folder / str(epoch)}: expected a whole checkpoint of this model, found: {reason}"
             ) from error
         return restored["tree"], restored["progress"]
+
+    def _check_shapes(self, epoch: int, like: Any) -> None:
+        """Before orbax is asked for the arrays: it explains a mismatch at length, from several threads."""
+        try:
+            stored = self._manager.item_metadata(epoch)["tree"]
+        except (ValueError, KeyError, TypeError, OSError):
+            stored = None
+        found, expected = (sorted(str(a.shape) for a in jax.tree.leaves(tree)) for tree in (stored, like))
+        if found != expected:
+            raise BadInput(
+                f"{self.folder / str(epoch)}: expected a whole checkpoint of this model with {len(expected)} arrays, "
+                f"found {f'other shapes in {len(found)}' if found else 'none that can be read'}"
+            )
 
     def forget_after(self, epoch: int) -> None:
         """Deletes checkpoints of later epochs."""

@@ -67,10 +67,11 @@ def fit(
                 if last
                 else "there is no checkpoint yet"
             )
-            raise NonFinite(f"epoch {epoch}: {error}; {good}; try a lower --learning_rate") from error
+            raise NonFinite(f"epoch {epoch}: {error}; {good}") from error
         progress = replace(progress, epoch=epoch)
         if epoch == 1 or scores.perplexity_refined < progress.best_perplexity:
             progress = replace(progress, best_epoch=epoch, best_perplexity=scores.perplexity_refined)
+            checkpoints.wait()  # so that `best` is never more than one epoch ahead
             best.save(epoch, state.params, asdict(progress))
         watcher.validated(epoch, scores, elbo_per_word)
         best.wait()

@@ -25,7 +25,7 @@ class DocumentScores(NamedTuple):
     kl: AnyArray  # [B], at the guess
     kl_refined: AnyArray  # [B]
     mean_refined: AnyArray  # [B, K]
-    importance_weighted: AnyArray  # [B], NaN when not asked for
+    importance_weighted: AnyArray  # [B], None when not asked for
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Scores:
     perplexity_refined: float
     corpus_perplexity: float  # exp(-sum_d ELBO_d / sum_d N_d)
     corpus_perplexity_refined: float
-    kl: float  # nats a document
+    kl: float  # nats a document, over all documents
     kl_refined: float
     active_units: int  # latent dimensions whose refined posterior mean varies by more than 0.01 (Burda et al.)
     perplexity_importance_weighted: float | None = None
@@ -66,8 +66,6 @@ def scorer(
             return jnp.mean(jax.lax.map(one, jnp.arange(num_samples)))
 
         def iwae(psi: Gaussian, evidence, key):
-            if not iwae_samples:
-                return jnp.full((), jnp.nan)
             return importance_weighted_bound(
                 lambda z: model.log_likelihood(theta, z, evidence), psi, key, num_samples=iwae_samples
             )
@@ -78,7 +76,7 @@ def scorer(
             kl=jax.vmap(model.prior)(guess),
             kl_refined=jax.vmap(model.prior)(refined),
             mean_refined=refined.mean,
-            importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys),
+            importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
         )
 
     return jax.jit(step)
@@ -92,14 +90,14 @@ def score_corpus(
 ) -> Scores:
     """Scores of all documents of `batches`, summed in float64 on the host.
 
-    Raises NonFinite when a bound is NaN or infinite.
+    Raises NonFinite when anything is NaN or infinite.
     """
     parts = []
     for batch in batches:
         scored = jax.tree.map(np.asarray, score(params, batch, key))
         parts.append((jax.tree.map(lambda a, kept=batch.mask > 0: a[kept], scored), batch.length[batch.mask > 0]))
     scores, lengths = zip(*parts)
-    joined = DocumentScores(*(np.concatenate(column).astype(np.float64) for column in zip(*scores)))
+    joined = jax.tree.map(lambda *columns: np.concatenate(columns).astype(np.float64), *scores)
     return _summary(joined, np.concatenate(lengths).astype(np.float64))
 
 
@@ -134,10 +132,10 @@ def unigram_perplexity(train: Corpus, corpus: Corpus) -> float:
 
 
 def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
-    for name in ("elbo", "elbo_refined"):
-        bad = ~np.isfinite(getattr(scores, name))
-        if bad.any():
-            raise NonFinite(f"the {name} of {bad.sum()} of {len(bad)} documents is not finite")
+    for name, values in scores._asdict().items():
+        if values is not None and not np.isfinite(values).all():
+            bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            raise NonFinite(f"scoring: {name} of {bad.sum()} of {len(bad)} documents is not finite")
     weighted = scores.importance_weighted
     return Scores(
         documents=len(lengths),
@@ -149,7 +147,7 @@ def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
         kl=float(scores.kl.mean()),
         kl_refined=float(scores.kl_refined.mean()),
         active_units=int(np.sum(scores.mean_refined.var(axis=0) > ACTIVE_VARIANCE)),
-        perplexity_importance_weighted=None if np.isnan(weighted).all() else perplexity(weighted, lengths),
+        perplexity_importance_weighted=None if weighted is None else perplexity(weighted, lengths),
     )
 
 

@@ -31,8 +31,11 @@ def init_params(
     """Random parameters, weights and biases from U(-0.1, 0.1) as in the authors' code.
 
     `generative_widths=()` is the log-linear model gamma(z) = z W + b. Raises ValueError for an unknown
-    activation.
+    activation or a size below 1.
     """
+    sizes = (vocab_size, latent_dim, *generative_widths, *inference_widths)
+    if min(sizes) < 1:
+        raise ValueError(f"vocab_size, latent_dim and widths are at least 1; found {sizes}")
     theta_key, output_key, phi_key, mean_key, log_var_key = jax.random.split(key, 5)
     theta = Theta(
         networks.init_mlp(theta_key, latent_dim, generative_widths, activation, dtype=dtype),
@@ -104,10 +107,11 @@ def log_likelihood(theta: Theta, z: Array, evidence: Evidence) -> Array:
 
 def elbo(theta: Theta, psi: Gaussian, counts: Array, key: Array, *, beta: float | Array = 1.0) -> Array:
     """One-sample ELBO of one document in nats (eq. 2), from counts [V] and psi ([K], [K])."""
-    _check_shape("psi.mean", psi.mean, (latent_dim(theta),))
+    psi = _checked(psi, theta)
     return bounds.elbo(partial(_log_likelihood, theta, evidence(theta, counts)), psi, key, beta=beta)
 
 
+@partial(jax.jit, static_argnames=("num_steps", "refiner"))
 def refine(
     theta: Theta,
     psi: Gaussian,
@@ -123,14 +127,17 @@ def refine(
     """psi of one document after `num_steps` refinement steps, and the bound before each.
 
     Adam as in the paper unless `refiner` builds another from the document's evidence; then the settings of
-    Adam do not apply. `num_steps=0` returns psi.
+    Adam do not apply. `num_steps=0` returns psi. Raises ValueError for other shapes and negative steps.
     """
-    _check_shape("psi.mean", psi.mean, (latent_dim(theta),))
+    if num_steps < 0:
+        raise ValueError(f"num_steps is at least 0; found {num_steps}")
+    psi = _checked(psi, theta)
     known = evidence(theta, counts)
     chosen = refiner(known) if refiner else adam(learning_rate, b1, beta=beta)
     return refinement.refine(partial(_log_likelihood, theta, known), psi, key, refiner=chosen, num_steps=num_steps)
 
 
+@jax.jit
 def sample(params: Params, key: Array, length) -> Array:
     """Draws a document of `length` words: counts [V] (eq. 1)."""
     z_key, words_key = jax.random.split(key)
@@ -154,6 +161,12 @@ def dlgm(features: Callable[[Csr], Csr], **sizes) -> Model:
 
 def _log_likelihood(theta, evidence, z):
     return log_likelihood(theta, z, evidence)
+
+
+def _checked(psi: Gaussian, theta: Theta) -> Gaussian:
+    for name, leaf in zip(("psi.mean", "psi.log_var"), psi):
+        _check_shape(name, leaf, (latent_dim(theta),))
+    return Gaussian(*(jnp.asarray(leaf, theta.output.weights.dtype) for leaf in psi))
 
 
 def _check_shape(name: str, array, expected: tuple[int, ...]) -> None:

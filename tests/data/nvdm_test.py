@@ -59,7 +59,12 @@ def test_gzip_byte_order_mark_and_line_ends(folder):
         ("train.feat", "1 1:99999999999\n", r"train\.feat:1: expected a count up to"),
         ("train.feat", "1 1:\u0663\n", r"train\.feat:1: expected a count"),
         ("train.feat", "", r"train\.feat: .*empty file"),
-        ("train.feat", "1 1:2147483647 1:1\n", r"counts: expected at most"),
+        ("train.feat", "1 1:2147483647 1:1\n", r"train\.feat:1: expected counts up to 2147483647.* of id 1"),
+        ("train.feat", f"1 {'9' * 5000}:1\n", r"train\.feat:1: expected an id from 1 to 3.*'99+\.\.\.'"),
+        ("train.feat", f"1 1:{'9' * 5000}\n", r"train\.feat:1: expected a count up to"),
+        ("train.feat", "1 2:1\n1;2 2:1\n", r"train\.feat:2: expected a label or id:count, found '1;2'"),
+        ("train.feat", "1 2:1\n2:1 3:1\n", r"train\.feat:2: expected a label first.*'2:1'"),
+        ("train.feat", "2:1 3:1\n4 1:1\n", r"train\.feat:2: expected no label.*'4'"),
         ("test.feat", "1 9:1\n", r"test\.feat:1: expected an id from 1 to 3 .*'9:1'"),
         ("vocab.new", "one 1\ntwo 1\none 1\n", r"vocab\.new: expected distinct words, found 'one' as word 1 and 3"),
         ("vocab.new", "one 1\n", r"train\.feat:1: expected an id from 1 to 1"),
@@ -87,9 +92,15 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_damaged_files_are_named(folder):
-    (folder / "train.feat").write_bytes(b"1 1:1\n\xff\xfe\n")
-    with pytest.raises(BadInput, match=r"train\.feat: expected UTF-8"):
+    (folder / "train.feat").write_bytes(b"1 1:1\n" * 20_000 + b"1 1:\xff\xfe\n")
+    with pytest.raises(BadInput, match=r"train\.feat:20001: expected UTF-8"):
         nvdm.read(folder)
+    (folder / "train.feat").unlink()
+    (folder / "train.feat").mkdir()
+    with pytest.raises(BadInput, match=r"train\.feat: cannot be read: Is a directory"):
+        nvdm.read(folder)
+    (folder / "train.feat").rmdir()
+    (folder / "train.feat").write_text("")
     (folder / "train.feat").unlink()
     for damaged in (gzip.compress(b"1 1:1\n" * 1000)[:-30], b"not gzip at all"):
         (folder / "train.feat.gz").write_bytes(damaged)

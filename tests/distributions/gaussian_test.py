@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import integrate, stats
 
-from dlgm_jax.distributions import gaussian, multinomial
+from dlgm_jax.distributions import gaussian
 from dlgm_jax.types import Gaussian
 
 PSI = Gaussian(np.array([0.3, -1.2, 2.0]), np.array([0.1, -3.0, 1.5]))
@@ -31,14 +31,3 @@ def test_samples_have_the_moments():
     sigma = np.exp(PSI.log_var / 2)
     assert np.all(abs(draws.mean(0) - PSI.mean) < 5 * sigma / np.sqrt(20_000))
     np.testing.assert_allclose(draws.std(0), sigma, rtol=0.05)
-
-
-def test_multinomial_is_scipys_without_the_base_measure(x64):
-    counts, probabilities = np.array([2, 0, 5]), np.array([0.2, 0.3, 0.5])
-    base = stats.multinomial(7, probabilities).logpmf(counts)
-    constant = stats.multinomial(7, [1 / 3] * 3).logpmf(counts) - 7 * np.log(1 / 3)
-    np.testing.assert_allclose(multinomial.log_likelihood(np.log(probabilities), counts), base - constant, rtol=1e-12)
-
-
-def test_a_word_with_count_zero_may_be_impossible():
-    assert multinomial.log_likelihood(jnp.array([0.0, -jnp.inf]), jnp.array([3.0, 0.0])) == 0

@@ -1,5 +1,7 @@
 """A user's mistake is one line on stderr and exit code 2, never a traceback."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,17 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--dataset=nowhere", "--dataset: expected docstrings, 20news or a folder, found 'nowhere'"),
-        ("--M=0", "--M: expected a whole number from 1, found 0"),
-        ("--K=-3", "--K: expected a whole number from 1, found -3"),
+        ("--dataset=nowhere", "--dataset: expected docstrings, 20news or a folder, found '"),
+        ("--M=0", "--M: expected a whole number from 1 to 2147483647, found 0"),
+        ("--K=-3", "--K: expected a whole number from 1 to 100,000, found -3"),
         ("--K=many", "flag --K=many"),
+        ("--K=99999999999999", "--K: expected a whole number from 1 to 100,000"),
+        ("--kl_anneal_steps=4294967295", "--kl_anneal_steps: expected a whole number from 0 to 2147483647"),
+        ("--generative_widths=4_0", "--generative_widths: expected widths as 400,400 or nothing, found '4_0'"),
+        ("--generative_widths=,,", "--generative_widths: expected widths as 400,400 or nothing, found ',,'"),
+        ("--dataset=", "--dataset: expected a name or a folder, found ''"),
+        ("--dataset=" + "x" * 300, "--dataset: expected docstrings, 20news or a folder"),
+        ("--undefok=zzz", "undefok"),
         ("--model=2", "--model: expected 1 or 3, found 2"),
         ("--features=bag", "--features: expected one of tfidf, tfidf_smooth, norm, found 'bag'"),
         ("--learning_rate=0", "--learning_rate: expected a number above 0, found 0.0"),
@@ -28,10 +37,10 @@ ROOT = Path(__file__).parent.parent.parent
         ("--psi_beta1=1.5", "--psi_beta1: expected a number from 0 to below 1, found 1.5"),
         ("--weight_decay=-1", "--weight_decay: expected a number from 0, found -1.0"),
         ("--generative_widths=400,x", "--generative_widths: expected widths as 400,400 or nothing, found '400,x'"),
-        ("--inference_widths=0", "--inference_widths: expected whole numbers above 0, found (0,)"),
+        ("--inference_widths=0", "--inference_widths: expected whole numbers from 1 to 100,000, found (0,)"),
         ("--activation=sine", "--activation: expected one of relu"),
         ("--preset=mine", "--preset: expected one of default, paper, found 'mine'"),
-        ("--seed=-1", "--seed: expected a whole number from 0, found -1"),
+        ("--seed=-1", "--seed: expected a whole number from 0 to 2147483647, found -1"),
         ("--valid_size=400", "--valid_size: expected 1 to 399"),
         ("--no_such_flag=1", "no_such_flag"),
         ("surplus", "expected flags as --name=value, found 'surplus'"),
@@ -72,7 +81,7 @@ def test_a_workdir_that_cannot_be_made(command, nvdm_folder, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = command("train", *SMALL, f"--dataset={nvdm_folder}", f"--workdir={tmp_path / 'file' / 'run'}")
     assert code == 2
-    assert "--workdir: expected a folder to write to" in err
+    assert str(tmp_path / "file") in err
 
 
 def test_a_corpus_of_empty_documents(command, tmp_path):
@@ -82,6 +91,106 @@ def test_a_corpus_of_empty_documents(command, tmp_path):
     code, _, err = command("train", f"--dataset={tmp_path}", "--valid_size=3", f"--workdir={tmp_path / 'run'}")
     assert code == 2
     assert "expected words in the train documents, found only empty ones" in err
+
+
+DAMAGE = [
+    ("config.json", '{"K": 3}'),
+    ("config.json", "[]"),
+    ("config.json", '"K"'),
+    ("config.json", None),
+    ("environment.json", "{"),
+    ("environment.json", "[]"),
+    ("environment.json", "{}"),
+    ("idf.npy", ""),
+    ("vocab.txt", "w0\n"),
+]
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory, nvdm_folder):
+    workdir = tmp_path_factory.mktemp("runs") / "run"
+    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=1", "--epochs=1"]
+    subprocess.run(
+        [sys.executable, "-m", "experiments.train", *arguments, f"--workdir={workdir}"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return workdir, arguments
+
+
+@pytest.mark.parametrize(("name", "text"), DAMAGE)
+def test_a_damaged_workdir_is_one_line(command, small_run, tmp_path, name, text):
+    workdir, arguments = tmp_path / "run", small_run[1]
+    shutil.copytree(small_run[0], workdir)
+    (workdir / name).unlink()
+    if text is None:
+        (workdir / name).mkdir()
+    else:
+        (workdir / name).write_text(text)
+    code, _, err = command("evaluate", f"--workdir={workdir}")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert err.startswith("error: ")
+    if name.endswith(".json"):
+        code, _, err = command(
+            "train", *[a for a in arguments if "epochs" not in a], "--epochs=2", f"--workdir={workdir}"
+        )
+        assert (code, err.count("\n")) == (2, 1), err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("K", "3"),
+        ("K", 4),
+        ("generative_widths", 5),
+        ("inference_widths", ["a"]),
+        ("activation", "foo"),
+        ("epochs", "1"),
+        ("seed", 1.5),
+    ],
+)
+def test_a_config_json_of_other_types_is_one_line(command, small_run, tmp_path, name, value):
+    workdir = tmp_path / "run"
+    shutil.copytree(small_run[0], workdir)
+    config = json.loads((workdir / "config.json").read_text()) | {name: value}
+    (workdir / "config.json").write_text(json.dumps(config))
+    code, _, err = command("evaluate", f"--workdir={workdir}")
+    assert (code, err.count("\n")) == (2, 1), err
+
+
+@pytest.mark.parametrize("text", ["nonsense\n", "{}\n", "[1]\n"])
+def test_damaged_metrics_name_the_line(command, small_run, tmp_path, text):
+    workdir, arguments = tmp_path / "run", small_run[1]
+    shutil.copytree(small_run[0], workdir)
+    (workdir / "metrics.jsonl").write_text(text)
+    code, _, err = command("train", *[a for a in arguments if "epochs" not in a], "--epochs=2", f"--workdir={workdir}")
+    assert code == 2
+    assert "metrics.jsonl:1: expected a measurement" in err
+
+
+def test_a_best_model_of_other_shapes_is_one_line_also_from_a_shell(small_run, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(small_run[0], workdir)
+    config = json.loads((workdir / "config.json").read_text()) | {"K": 4}
+    (workdir / "config.json").write_text(json.dumps(config))
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.evaluate", f"--workdir={workdir}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "expected a whole checkpoint of this model" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_named_corpus_wins_over_a_folder_of_that_name(monkeypatch, tmp_path):
+    (tmp_path / "20news").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert Config(dataset="20news").resolved().dataset == "20news"
+    assert Config(dataset="other").resolved().dataset == str(tmp_path / "other")
 
 
 def test_damaged_config_json(command, tmp_path):
@@ -96,7 +205,10 @@ def test_damaged_config_json(command, tmp_path):
 
 
 def test_evaluate_needs_a_run(command, tmp_path):
-    assert command("evaluate")[0] == 2
+    for arguments in ([], ["--workdir="]):
+        code, _, err = command("evaluate", *arguments)
+        assert code == 2
+        assert "--workdir: expected a folder" in err
     code, _, err = command("evaluate", f"--workdir={tmp_path / 'none'}")
     assert code == 2
     assert "expected the workdir of a run" in err
@@ -117,7 +229,7 @@ def test_from_a_shell():
         [sys.executable, "-m", "experiments.train", "--M=0"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == "error: --M: expected a whole number from 1, found 0\n"
+    assert done.stderr == "error: --M: expected a whole number from 1 to 2147483647, found 0\n"
 
 
 def test_the_paper_s_preset_is_the_paper_s_settings():

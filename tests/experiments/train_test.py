@@ -13,6 +13,15 @@ import numpy as np
 import pytest
 
 from dlgm_jax import BadInput, elbo, infer, jacobian_mean, load_run, sample, tfidf
+from dlgm_jax.data import datasets
+from dlgm_jax.data.corpus import split_validation
+from dlgm_jax.data.formats import nvdm
+from dlgm_jax.inference import refine
+from dlgm_jax.introspection.spectrum import log_singular_values
+from dlgm_jax.learning import scoring, steps
+from experiments import train
+from experiments.assembly import INTROSPECT, assemble
+from experiments.config import Config
 from tests.conftest import log_linear_corpus, write_nvdm
 from tests.experiments.conftest import SMALL
 
@@ -113,14 +122,8 @@ def test_load_run_is_ready_for_the_public_functions(finished, nvdm_folder):
     psi = infer(run.params.phi, tfidf(counts, run.idf))
     assert np.isfinite(elbo(run.params.theta, psi, counts, jax.random.key(1)))
     assert jacobian_mean(run.params, jax.random.key(2)).shape == (30, 3)
-    train = [line.split()[1:] for line in (nvdm_folder / "train.feat").read_text().splitlines()]
-    everything = np.zeros(30)
-    for pairs in train:
-        for pair in pairs:
-            everything[int(pair.split(":")[0]) - 1] += 1
-    ours = 360 / np.exp(run.idf)
-    assert np.all(ours <= everything + 1e-3)
-    assert np.all(everything - ours <= 40 + 1e-3)
+    train, _ = split_validation(nvdm.read(nvdm_folder)[0], 40, seed=0)
+    np.testing.assert_allclose(run.idf, np.log(360 / (train.counts.toarray() > 0).sum(0)), rtol=1e-5)
 
 
 def test_the_same_settings_give_the_same_numbers(finished, command, tmp_path):
@@ -164,12 +167,22 @@ def test_another_corpus_under_the_same_name_is_refused(command, tmp_path):
     weights, bias = rng.normal(size=(2, 30)), rng.normal(size=30)
     first, second = (log_linear_corpus(100, weights, bias, seed)[0] for seed in (1, 2))
     folder = write_nvdm(tmp_path / "data", first, first)
-    arguments = [*SMALL, f"--dataset={folder}", "--M=1", f"--workdir={tmp_path / 'run'}"]
+    workdir = tmp_path / "run"
+    arguments = [*SMALL, f"--dataset={folder}", "--M=1", f"--workdir={workdir}"]
     assert command("train", *arguments, "--epochs=1")[0] == 0
     write_nvdm(folder, second, first)
-    code, _, err = command("train", *arguments, "--epochs=2")
+    before = {path.name: path.read_bytes() for path in workdir.iterdir() if path.is_file()}
+    for _ in range(2):
+        code, _, err = command("train", *arguments, "--epochs=2")
+        assert code == 2
+        assert "expected the corpus that this run began with, found other train and validation documents" in err
+    code, _, err = command("evaluate", f"--workdir={workdir}")
     assert code == 2
     assert "expected the corpus that this run began with" in err
+    assert {path.name: path.read_bytes() for path in workdir.iterdir() if path.is_file()} == before
+    code, out, _ = command("evaluate", f"--workdir={workdir}", f"--dataset={folder}")
+    assert code == 0
+    assert "Perplexity" in out
 
 
 def test_a_kill_in_the_middle_of_an_epoch_loses_nothing(command, tmp_path):
@@ -262,3 +275,112 @@ def test_other_models_run(command, nvdm_folder, tmp_path, arguments):
 def test_load_run_without_a_model_is_one_line(tmp_path):
     with pytest.raises(BadInput, match=r"expected the workdir of a run"):
         load_run(tmp_path)
+
+
+SETTINGS = {
+    "M": 7,
+    "eval_M": 9,
+    "psi_learning_rate": 0.02,
+    "psi_beta1": 0.3,
+    "eval_psi_learning_rate": 0.04,
+    "eval_samples": 3,
+    "kl_anneal_steps": 11,
+    "input_dropout": 0.25,
+    "weight_decay": 0.125,
+    "length_weighting": 0.5,
+    "learning_rate": 0.001,
+    "valid_size": 40,
+}
+
+
+def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
+    assembly = assemble(Config(dataset=str(nvdm_folder), **SETTINGS).resolved())
+    calls = {}
+
+    def spy(module, name):
+        real = getattr(module, name)
+
+        def record(*arguments, **settings):
+            calls.setdefault(name, []).append((arguments, settings))
+            return real(*arguments, **settings)
+
+        monkeypatch.setattr(module, name, record)
+
+    spy(refine, "adam")
+    spy(steps, "algorithm1")
+    spy(steps, "adam")
+    spy(scoring, "scorer")
+    monkeypatch.setattr(steps, "adam", lambda rate, **more: calls.setdefault("optimiser", (rate, more)))
+    assembly.training_step()
+    _, settings = calls["algorithm1"][0]
+    assert settings.pop("num_steps") == 6
+    calls["adam"].clear()
+    settings.pop("refiner")(0.25)
+    assert calls["adam"] == [((0.02, 0.3), {"beta": 0.25})]
+    assert settings == {"kl_anneal_steps": 11, "input_dropout": 0.25, "length_weighting": 0.5}
+    assert calls["optimiser"] == (0.001, {"weight_decay": 0.125})
+    calls["adam"].clear()
+    assembly.score_with(iwae_samples=5)
+    assert calls["adam"] == [((0.04, 0.3), {})]
+    _, settings = calls["scorer"][0]
+    assert (settings["num_steps"], settings["num_samples"], settings["iwae_samples"]) == (8, 3, 5)
+
+
+def test_m_minus_1_evaluations_or_a_refusal():
+    from experiments.assembly import num_steps
+
+    pairs = refine.Refiner(init=lambda psi: psi, step=lambda *a: a, evaluations_per_step=2)
+    assert num_steps("M", 11, pairs) == 5
+    assert num_steps("M", 1, pairs) == 0
+    with pytest.raises(BadInput, match="--M: expected 1 plus a multiple of 2, found 100"):
+        num_steps("M", 100, pairs)
+
+
+def test_the_cosine_schedule_ends_low_and_does_not_bend_the_past(command, nvdm_folder, tmp_path):
+    assembly = assemble(Config(dataset=str(nvdm_folder), valid_size=40, schedule="cosine", epochs=2).resolved())
+    optimiser, ones = assembly.optimiser(), {"w": np.ones(1, np.float32)}
+    state, sizes = optimiser.init(ones), []
+    for _ in range(assembly.steps_per_epoch * 2 + 1):
+        updates, state = optimiser.update(ones, state, ones)
+        sizes.append(-float(updates["w"][0]))
+    np.testing.assert_allclose((sizes[0], sizes[-1]), (0.003, 0.00003), rtol=0.02)
+    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=1", "--schedule=cosine", f"--workdir={tmp_path / 'run'}"]
+    assert command("train", *arguments, "--epochs=1")[0] == 0
+    code, _, err = command("train", *arguments, "--epochs=2")
+    assert code == 2
+    assert "epochs was 1, is now 2" in err
+
+
+def test_the_report_reads_the_best_model_s_log_jacobian(finished, nvdm_folder):
+    workdir, arguments, out = finished
+    del arguments
+    run = load_run(workdir)
+    assembly = assemble(Config.from_json(run.config))
+    frequencies = assembly.train.word_frequencies()
+    words = train.frequent_words(assembly)
+    assert min(frequencies[words]) >= max(np.delete(frequencies, words))
+    jacobian = np.asarray(jacobian_mean(run.params, assembly.key(INTROSPECT), variant="log"), np.float64)
+    units = jacobian / np.linalg.norm(jacobian, axis=1, keepdims=True)
+    cosines = units @ units.T - 2 * np.eye(30)
+    rows = out.split("rows of J_mean^log\n")[1].splitlines()
+    for word, row in zip(words, rows):
+        assert row.split()[0] == run.vocabulary[word]
+        assert row.split()[1].strip(",") == run.vocabulary[int(np.argmax(cosines[word]))]
+    assert f"J_mean^log uses {int((log_singular_values(jacobian) > 0).sum())} of 3" in out
+
+
+def test_compilations_are_kept_for_the_next_start(finished):
+    assert any((datasets.cache_folder() / "xla").iterdir())
+
+
+def test_the_bar_shows_the_validation_perplexity_of_the_last_epoch(command, nvdm_folder, tmp_path):
+    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=1", "--epochs=1", f"--workdir={tmp_path / 'run'}"]
+    _, _, err = command("train", *arguments)
+    line = lines(tmp_path / "run")[0]
+    assert f"refined {line['perplexity_refined']:.0f}" in err.split("\r")[-1]
+
+
+def test_dropped_validation_documents_are_not_trained_on(nvdm_folder):
+    assembly = assemble(Config(dataset=str(nvdm_folder), valid_size=40).resolved())
+    assert not set(assembly.train.ids) & set(assembly.splits["validation"].ids)
+    assert assembly.batch_size == 360

@@ -50,6 +50,8 @@ def test_it_works_with_nothing_else_given_and_under_transformations():
     params = init_params(jax.random.key(0), 11, latent_dim=4, generative_widths=(6, 5), inference_widths=(6,))
     plain = jacobian_mean(params, jax.random.key(1))
     assert plain.shape == (11, 4)
+    np.testing.assert_array_equal(plain, jacobian_mean(params, jax.random.key(1), num_samples=400, variant="log"))
+    assert jacobian_at(params, np.array([1, 0, 0, 2])).shape == (11, 4)
     keys = jax.random.split(jax.random.key(2), 3)
     batched = jax.vmap(lambda key: jacobian_mean(params, key))(keys)
     np.testing.assert_allclose(batched[0], jax.jit(jacobian_mean)(params, keys[0]), rtol=1e-5, atol=1e-6)

@@ -26,11 +26,12 @@ class Watcher:
         self.epochs.append((epoch, scores.perplexity_refined, elbo_per_word))
 
 
-def fit(folder, perplexities, *, epochs, patience=0, bad_step=None):
+def fit(folder, perplexities, *, epochs, patience=0, bad_step=None, seen=None):
     """Each step adds 1 to the parameter; validation reads the epoch's perplexity from a list."""
+    seen = [] if seen is None else seen
 
     def step(state, batch, key):
-        del batch, key
+        seen.append((int(batch.length[0]), jax.random.key_data(key).tolist()))
         elbo = jnp.nan if int(state.step) + 1 == bad_step else -6.0 * 4
         return State({"w": state.params["w"] + 1}, state.moments, state.step + 1), Info(
             jnp.asarray(elbo), jnp.asarray(4.0)
@@ -48,7 +49,7 @@ def fit(folder, perplexities, *, epochs, patience=0, bad_step=None):
         state,
         progress,
         step=step,
-        batches=lambda epoch: [BATCH] * 3,
+        batches=lambda epoch: [BATCH._replace(length=np.full(4, epoch))] * 3,
         validate=validate,
         key=jax.random.key(0),
         epochs=epochs,
@@ -107,3 +108,26 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
     with pytest.raises(BadInput, match=r"checkpoints/1: expected a whole checkpoint") as caught:
         fit(tmp_path, [9.0, 5.0], epochs=2)
     assert "\n" not in str(caught.value)
+
+
+def test_every_epoch_has_its_own_batches_and_noise_also_after_a_stop(tmp_path):
+    straight, halves = [], []
+    fit(tmp_path / "straight", [9.0, 5.0, 7.0, 6.0], epochs=4, seen=straight)
+    fit(tmp_path / "halves", [9.0, 5.0, 7.0, 6.0], epochs=2, seen=halves)
+    fit(tmp_path / "halves", [9.0, 5.0, 7.0, 6.0], epochs=4, seen=halves)
+    assert straight == halves
+    assert [epoch for epoch, _ in straight] == [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
+    assert len({tuple(key) for _, key in straight}) == 4
+
+
+def test_a_file_in_place_of_the_folder_is_one_line(tmp_path):
+    (tmp_path / "best").write_text("")
+    with pytest.raises(BadInput, match="best: expected a folder of checkpoints"):
+        Checkpoints(tmp_path / "best")
+
+
+def test_other_shapes_are_one_line(tmp_path):
+    fit(tmp_path, [9.0], epochs=1)
+    best = Checkpoints(tmp_path / "best")
+    with pytest.raises(BadInput, match="best/1: expected a whole checkpoint of this model with 1 arrays, found other"):
+        best.restore(1, {"w": jax.ShapeDtypeStruct((3,), np.float32)})

@@ -96,3 +96,14 @@ def test_unigram_is_a_loop():
 def test_a_word_that_training_never_saw_makes_the_unigram_infinite():
     assert scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 1]])) == np.inf
     assert np.isfinite(scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 0]])))
+
+
+def test_nothing_that_is_not_finite_passes():
+    fine = scoring.DocumentScores(*(np.full(3, -5.0) for _ in range(4)), np.zeros((3, 2)), np.full(3, -5.0))
+    lengths = np.ones(3)
+    assert np.isfinite(scoring._summary(fine, lengths).perplexity_importance_weighted)
+    for name in scoring.DocumentScores._fields:
+        values = getattr(fine, name).copy()
+        values[1] = np.nan
+        with pytest.raises(NonFinite, match=f"{name} of 1 of 3 documents"):
+            scoring._summary(fine._replace(**{name: values}), lengths)

@@ -2,11 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from dlgm_jax import Gaussian, elbo, infer, init_params, log_probs, refine, sample
+from dlgm_jax import Gaussian, elbo, evidence, infer, init_params, log_likelihood, log_probs, refine, sample
 from dlgm_jax.data.batches import gather
-from dlgm_jax.distributions import multinomial
 from dlgm_jax.models import dlgm
 from tests import oracles
 from tests.conftest import as_corpus
@@ -52,11 +51,13 @@ def test_gradient_in_theta_is_finite_differences(params64):
     np.testing.assert_allclose(ours.output.weights.ravel(), flat, rtol=1e-5, atol=1e-6)
 
 
-def test_log_likelihood_by_evidence_is_the_multinomial(params64):
+def test_log_likelihood_is_scipys_multinomial_without_the_base_measure(params64):
     theta, z = params64.theta, np.array([0.3, -1.0, 0.8])
-    direct = multinomial.log_likelihood(log_probs(theta, z), COUNTS)
-    np.testing.assert_allclose(dlgm.log_likelihood(theta, z, dlgm.evidence(theta, COUNTS)), direct, rtol=1e-10)
-    np.testing.assert_allclose(direct, oracles.log_likelihood(theta, z, COUNTS), rtol=1e-10)
+    mu = oracles.probabilities(theta, z)
+    base_measure = special.gammaln(COUNTS.sum() + 1) - special.gammaln(COUNTS + 1).sum()
+    expected = stats.multinomial(COUNTS.sum(), mu).logpmf(COUNTS) - base_measure
+    np.testing.assert_allclose(log_likelihood(theta, z, evidence(theta, COUNTS)), expected, rtol=1e-9)
+    np.testing.assert_allclose(log_probs(theta, z), np.log(mu), rtol=1e-10)
 
 
 def test_infer_is_the_oracle(params64):
@@ -172,7 +173,17 @@ def test_the_paper_s_model_has_the_authors_number_of_parameters():
             lambda p: refine(p.theta, Gaussian(jnp.ones(1), jnp.ones(1)), jnp.ones(6), jax.random.key(0), num_steps=1),
             r"psi\.mean.*\(1,\).*\(3,\)",
         ),
+        (
+            lambda p: elbo(p.theta, Gaussian(jnp.ones(3), jnp.ones((3, 1))), jnp.ones(6), jax.random.key(0)),
+            r"psi\.log_var.*\(3, 1\)",
+        ),
+        (
+            lambda p: refine(p.theta, Gaussian(jnp.ones(3), jnp.ones(3)), jnp.ones(6), jax.random.key(0), num_steps=-1),
+            "num_steps.*-1",
+        ),
         (lambda p: init_params(jax.random.key(0), 6, activation="sine"), "activation.*sine"),
+        (lambda p: init_params(jax.random.key(0), 0), "at least 1"),
+        (lambda p: init_params(jax.random.key(0), 6, inference_widths=(4, 0)), "at least 1"),
     ],
 )
 def test_wrong_shapes_are_named(call, message):
@@ -195,3 +206,38 @@ def test_batch_functions_are_those_of_each_document(inference_widths):
     known, wanted = model.evidence(params.theta, batch), jax.vmap(dlgm.evidence, (None, 0))(params.theta, x)
     for ours, theirs in zip(known, wanted):
         np.testing.assert_allclose(ours[:10], theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_whole_numbers_and_numpy_arrays_will_do():
+    params = init_params(jax.random.key(0), 9, latent_dim=3, generative_widths=(4,), inference_widths=(5,))
+    whole = Gaussian(np.array([1, 0, -1]), np.array([0, 0, 0]))
+    floats = Gaussian(*(jnp.asarray(leaf, jnp.float32) for leaf in whole))
+    key = jax.random.key(1)
+    refined, _ = refine(params.theta, whole, COUNTS, key, num_steps=3)
+    expected, _ = refine(params.theta, floats, jnp.asarray(COUNTS, jnp.float32), key, num_steps=3)
+    np.testing.assert_array_equal(refined.mean, expected.mean)
+    np.testing.assert_array_equal(
+        elbo(params.theta, whole, COUNTS, key), elbo(params.theta, floats, jnp.asarray(COUNTS, jnp.float32), key)
+    )
+
+
+def test_defaults_are_the_paper_s():
+    psi, x = Gaussian(jnp.zeros(3), jnp.zeros(3)), jnp.asarray(COUNTS, jnp.float32)
+    theta, key = init_params(jax.random.key(0), 9, latent_dim=3).theta, jax.random.key(1)
+    ours, _ = refine(theta, psi, x, key, num_steps=5)
+    stated, _ = refine(theta, psi, x, key, num_steps=5, learning_rate=0.01, b1=0.1, beta=1.0)
+    other, _ = refine(theta, psi, x, key, num_steps=5, learning_rate=0.02)
+    np.testing.assert_array_equal(ours.mean, stated.mean)
+    assert np.any(ours.mean != other.mean)
+
+
+def test_a_second_eager_call_does_not_compile_again():
+    params = init_params(jax.random.key(0), 9, latent_dim=3)
+    psi = Gaussian(jnp.zeros(3), jnp.zeros(3))
+    for number in range(3):
+        refine(params.theta, psi, jnp.asarray(COUNTS), jax.random.key(number), num_steps=17)
+        sample(params, jax.random.key(number), 5)
+    before = refine._cache_size(), sample._cache_size()
+    refine(params.theta, psi, jnp.asarray(COUNTS), jax.random.key(9), num_steps=17)
+    sample(params, jax.random.key(9), 8)
+    assert (refine._cache_size(), sample._cache_size()) == before

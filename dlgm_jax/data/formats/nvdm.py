@@ -6,16 +6,20 @@ may be gzipped, with `.gz` behind its name.
 """
 
 import gzip
+import re
 import zlib
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, check_distinct
+from dlgm_jax.data.corpus import Corpus, check_distinct, shown
 from dlgm_jax.types import BadInput
 
 MAX_COUNT = np.iinfo(np.int32).max
+DIGITS = 19  # longer numbers are out of every range
+LABEL = re.compile(r"[\w.+/&-]+")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read(folder: str | Path) -> tuple[Corpus, Corpus]:
@@ -46,12 +50,25 @@ def read_vocabulary(folder: Path) -> tuple[str, ...]:
 def read_feat(path: Path, vocabulary: tuple[str, ...]) -> Corpus:
     """One `.feat` file. Duplicate ids in a line are summed; documents without words are kept."""
     indptr, ids, counts, labels = [0], [], [], []
+    labelled = None
     for number, line in enumerate(_lines(path), 1):
-        label, pairs = _split_label(line)
+        where = f"{path}:{number}"
+        label, pairs = _split_label(line, where)
+        if label or pairs:
+            labelled = bool(label) if labelled is None else labelled
+            if labelled != bool(label):
+                raise BadInput(
+                    f"{where}: expected {'a label first' if labelled else 'no label'}, as in the lines before, "
+                    f"found {shown(line.split()[0])}"
+                )
+        document: dict[int, int] = {}
         for pair in pairs:
-            word, count = _parse_pair(pair, len(vocabulary), f"{path}:{number}")
-            ids.append(word)
-            counts.append(count)
+            word, count = _parse_pair(pair, len(vocabulary), where)
+            document[word] = document.get(word, 0) + count
+            if document[word] > MAX_COUNT:
+                raise BadInput(f"{where}: expected counts up to {MAX_COUNT}, found {document[word]} of id {word + 1}")
+        ids.extend(document.keys())
+        counts.extend(document.values())
         labels.append(label)
         indptr.append(len(ids))
     if len(indptr) == 1:
@@ -60,51 +77,53 @@ def read_feat(path: Path, vocabulary: tuple[str, ...]) -> Corpus:
         (np.asarray(counts, np.int64), np.asarray(ids, np.int64), indptr), (len(labels), len(vocabulary))
     )
     names = tuple(f"{path.name.split('.')[0]}/{number}" for number in range(1, len(labels) + 1))
-    return Corpus(matrix, vocabulary, names, tuple(labels) if any(labels) else None)
+    return Corpus(matrix, vocabulary, names, tuple(labels) if labelled else None)
 
 
-def _split_label(line: str) -> tuple[str, list[str]]:
+def _split_label(line: str, where: str) -> tuple[str, list[str]]:
     fields = line.split()
-    if fields and ":" not in fields[0]:
-        return fields[0], fields[1:]
-    return "", fields
+    if not fields or ":" in fields[0]:
+        return "", fields
+    if not LABEL.fullmatch(fields[0]):
+        raise BadInput(f"{where}: expected a label or id:count, found {shown(fields[0])}")
+    return fields[0], fields[1:]
 
 
 def _parse_pair(pair: str, vocab_size: int, where: str) -> tuple[int, int]:
     """Column from 0 and count of an `id:count` pair."""
     word, colon, count = pair.partition(":")
     if not colon or not (word.isascii() and word.isdigit()):
-        raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {pair!r}")
+        raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {shown(pair)}")
     if not (count.isascii() and count.isdigit()):
-        raise BadInput(f"{where}: expected a count that is a whole number from 0, found {pair!r}")
-    if int(word) == 0:
-        raise BadInput(f"{where}: expected ids from 1, found {pair!r}; are the ids of this file 0-based?")
-    if int(word) > vocab_size:
-        raise BadInput(f"{where}: expected an id from 1 to {vocab_size} (the words of the vocabulary), found {pair!r}")
-    if int(count) > MAX_COUNT:
-        raise BadInput(f"{where}: expected a count up to {MAX_COUNT}, found {pair!r}")
+        raise BadInput(f"{where}: expected a count that is a whole number from 0, found {shown(pair)}")
+    if not word.strip("0"):
+        raise BadInput(f"{where}: expected ids from 1, found {shown(pair)}; are the ids of this file 0-based?")
+    if len(word) > DIGITS or int(word) > vocab_size:
+        raise BadInput(
+            f"{where}: expected an id from 1 to {vocab_size} (the words of the vocabulary), found {shown(pair)}"
+        )
+    if len(count) > DIGITS or int(count) > MAX_COUNT:
+        raise BadInput(f"{where}: expected a count up to {MAX_COUNT}, found {shown(pair)}")
     return int(word) - 1, int(count)
 
 
 def _find(folder: Path, *names: str) -> Path:
     for name in names:
         for path in (folder / name, folder / f"{name}.gz"):
-            if path.is_file():
+            if path.exists():
                 return path
     raise BadInput(f"{folder}: expected a file {' or '.join(names)} (or .gz), found none")
 
 
 def _lines(path: Path):
     """Lines without their ends; what cannot be read as UTF-8 text is bad input."""
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig")
-            if path.suffix == ".gz"
-            else open(path, encoding="utf-8-sig") as file
-        ):
-            yield from (line.rstrip("\n") for line in file)
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: expected UTF-8 text, found {error.reason} at byte {error.start}") from error
+        with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape") as file:
+            for number, line in enumerate(file, 1):
+                if not line.isascii() and SURROGATE.search(line):
+                    raise BadInput(f"{path}:{number}: expected UTF-8 text, found {shown(line.rstrip())}")
+                yield line.rstrip("\n")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadInput(f"{path}: expected a whole gzip file, found: {error}") from error
     except OSError as error:
