@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,15 @@ class Info(NamedTuple):
 
     elbo: Array  # [], nats, with beta = 1
     words: Array  # []
+
+
+class Keys(NamedTuple):
+    """What a step draws for each document, [B] keys each."""
+
+    dropout: Array
+    theta: Array
+    phi: Array
+    refine: Array
 
 
 def document_keys(key: Array, batch: Batch) -> Array:
@@ -73,62 +82,61 @@ def algorithm1(
     sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the paper's sum, 1 the sum
     of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps` steps.
     """
+    loss = partial(batch_loss, model, length_weighting=length_weighting)
 
-    def loss(theta, psi, batch, keys, beta):
-        evidence = model.evidence(theta, batch)
+    def guess_loss(phi, theta, features, *data):
+        return loss(theta, model.encode(phi, features), *data)
 
-        def bound(psi, evidence, key):
-            return elbo(partial(_swap, model, theta, evidence), psi, key, prior=model.prior, beta=beta)
-
-        bounds = jax.vmap(bound)(psi, evidence, keys)
-        unannealed = bounds - (1 - beta) * jax.vmap(model.prior)(psi)
-        weights = batch.mask / jnp.maximum(batch.length, 1) ** length_weighting
-        return -jnp.sum(weights * bounds), jnp.sum(batch.mask * unannealed)
-
-    def joint_loss(params, features, batch, keys, beta):
-        return loss(params.theta, model.encode(params.phi, features), batch, keys, beta)
-
-    def guess_loss(phi, theta, features, batch, keys, beta):
-        return loss(theta, model.encode(phi, features), batch, keys, beta)
+    def joint_loss(params, *data):
+        return guess_loss(params.phi, params.theta, *data)
 
     def climb(moments, parameters, gradients):
         updates, moments = optimiser.update(gradients, moments, parameters)
         return optax.apply_updates(parameters, updates), moments
 
+    def joint(params, moments, features, batch, keys, beta):
+        gradients, bound = jax.grad(joint_loss, has_aux=True)(params, features, batch, keys.theta, beta)
+        theta, theta_moments = climb(moments.theta, params.theta, gradients.theta)
+        phi, phi_moments = climb(moments.phi, params.phi, gradients.phi)
+        return Params(theta, phi), Params(theta_moments, phi_moments), bound
+
+    def alternating(params, moments, features, batch, keys, beta):
+        theta, phi = params
+        psi, evidence = model.encode(phi, features), model.evidence(theta, batch)
+        psi = refine_batch(model, theta, psi, evidence, keys.refine, refiner=refiner(beta), num_steps=num_steps)
+        gradients, bound = jax.grad(loss, has_aux=True)(theta, psi, batch, keys.theta, beta)
+        theta, theta_moments = climb(moments.theta, theta, gradients)
+        gradients, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, keys.phi, beta)
+        phi, phi_moments = climb(moments.phi, phi, gradients)
+        return Params(theta, phi), Params(theta_moments, phi_moments), bound
+
     def step(state: State, batch: Batch, key: Array) -> tuple[State, Info]:
-        (theta, phi), moments, count = state
+        params, moments, count = state
         beta = jnp.minimum(1.0, (count + 1) / kl_anneal_steps) if kl_anneal_steps else jnp.ones(())
-        dropout_keys, theta_keys, phi_keys, refine_keys = (
-            document_keys(jax.random.fold_in(key, use), batch) for use in range(4)
-        )
+        keys = Keys(*(document_keys(jax.random.fold_in(key, use), batch) for use in range(len(Keys._fields))))
         features = model.features(batch.counts)
         if input_dropout:
-            features = drop_words(features, dropout_keys, input_dropout)
-
-        if num_steps == 0:
-            gradients, bound = jax.grad(joint_loss, has_aux=True)(state.params, features, batch, theta_keys, beta)
-            theta, theta_moments = climb(moments.theta, theta, gradients.theta)
-            phi, phi_moments = climb(moments.phi, phi, gradients.phi)
-        else:
-            evidence = model.evidence(theta, batch)
-            psi = refine_batch(
-                model,
-                theta,
-                model.encode(phi, features),
-                evidence,
-                refine_keys,
-                refiner=refiner(beta),
-                num_steps=num_steps,
-            )
-            gradients, bound = jax.grad(loss, has_aux=True)(theta, psi, batch, theta_keys, beta)
-            theta, theta_moments = climb(moments.theta, theta, gradients)
-            gradients, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, phi_keys, beta)
-            phi, phi_moments = climb(moments.phi, phi, gradients)
-
-        moved = State(Params(theta, phi), Params(theta_moments, phi_moments), count + 1)
-        return moved, Info(bound, jnp.sum(batch.length))
+            features = drop_words(features, keys.dropout, input_dropout)
+        update = alternating if num_steps else joint
+        params, moments, bound = update(params, moments, features, batch, keys, beta)
+        return State(params, moments, count + 1), Info(bound, jnp.sum(batch.length))
 
     return jax.jit(step, donate_argnums=0)
+
+
+def batch_loss(
+    model: Model, theta, psi: Gaussian, batch: Batch, keys: Array, beta: Array, *, length_weighting: float
+) -> tuple[Array, Array]:
+    """What a step minimises, in nats: minus the weighed sum of the documents' bounds; and their plain sum at beta 1."""
+    evidence = model.evidence(theta, batch)
+
+    def bound(psi, evidence, key):
+        return elbo(lambda z: model.log_likelihood(theta, z, evidence), psi, key, prior=model.prior, beta=beta)
+
+    bounds = jax.vmap(bound)(psi, evidence, keys)
+    unannealed = bounds - (1 - beta) * jax.vmap(model.prior)(psi)
+    weights = batch.mask / jnp.maximum(batch.length, 1) ** length_weighting
+    return -jnp.sum(weights * bounds), jnp.sum(batch.mask * unannealed)
 
 
 def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) -> optax.GradientTransformation:
@@ -138,7 +146,3 @@ def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) ->
 
 def _is_matrix(parameter) -> bool:
     return parameter.ndim > 1
-
-
-def _swap(model: Model, theta: Any, evidence: Any, z: Array) -> Array:
-    return model.log_likelihood(theta, z, evidence)

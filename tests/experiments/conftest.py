@@ -1,3 +1,4 @@
+import json
 import sys
 
 import pytest
@@ -31,3 +32,19 @@ def command(monkeypatch, capsys):
         return code, captured.out, captured.err
 
     return run
+
+
+def lines(workdir):
+    """metrics.jsonl without the time that things took."""
+    read = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in read]
+
+
+@pytest.fixture
+def finished(command, nvdm_folder, tmp_path):
+    """A run of three epochs with refinement."""
+    workdir = tmp_path / "run"
+    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=4", "--epochs=3", f"--workdir={workdir}"]
+    code, out, err = command("train", *arguments)
+    assert code == 0, err
+    return workdir, arguments, out
