@@ -105,8 +105,9 @@ class Config:
         """From what config.json holds. Raises BadInput when it holds something else."""
         settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         known = {item.name: item.type for item in fields(cls)}
-        for name in sorted(known.keys() ^ settings.keys()):
-            raise BadInput(f"config.json: expected the settings of this version, {name!r} is one too many or missing")
+        odd = sorted(known.keys() ^ settings.keys())
+        if odd:
+            raise BadInput(f"config.json: expected the settings of this version, {', '.join(odd)} too many or missing")
         for name, value in settings.items():
             kind = tuple | None if "tuple" in str(known[name]) else known[name]
             if not isinstance(value, kind | int if kind is float else kind):  # type: ignore
