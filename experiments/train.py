@@ -156,7 +156,7 @@ class Bar(tqdm):
     def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
         """Shows and writes the validation perplexity of an epoch."""
         self._validation = f", validation {scores.perplexity:.0f}, refined {scores.perplexity_refined:.0f}"
-        self.set_description_str(f"epoch {epoch}", refresh=False)
+        self.set_description_str(f"after epoch {epoch}", refresh=False)
         self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}")
         seconds = time.monotonic() - self._began
         self._metrics.append("validation", epoch, scores, train_elbo_per_word=elbo_per_word, seconds=round(seconds, 2))
