@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax
 import numpy as np
@@ -17,7 +18,7 @@ SIZES = {
     "K": lambda value: _is_size(value),
     "generative_widths": lambda value: isinstance(value, list) and all(map(_is_size, value)),
     "inference_widths": lambda value: isinstance(value, list) and all(map(_is_size, value)),
-    "activation": lambda value: value in ACTIVATIONS,
+    "activation": lambda value: isinstance(value, str) and value in ACTIVATIONS,
 }
 
 
@@ -39,12 +40,12 @@ def load_run(workdir: str | Path) -> Run:
     workdir = Path(workdir)
     config = read_config(workdir)
     try:
-        vocabulary = tuple((workdir / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
+        vocabulary = tuple((workdir / "vocab.txt").read_bytes().decode().split("\n")[:-1])
         idf = np.load(workdir / "idf.npy", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
         raise BadInput(f"{workdir}: expected vocab.txt and idf.npy of a run, found: {error}") from error
-    if idf.shape != (len(vocabulary),):
-        raise BadInput(f"{workdir}: expected an idf for each of {len(vocabulary)} words, found {idf.shape}")
+    if getattr(idf, "shape", None) != (len(vocabulary),) or idf.dtype.kind != "f" or not np.isfinite(idf).all():
+        raise BadInput(f"{workdir}: expected idf.npy to hold a number for each of {len(vocabulary)} words of vocab.txt")
     best = Checkpoints(workdir / "best") if (workdir / "best").exists() else None
     epoch = best.latest() if best else None
     if best is None or epoch is None:
@@ -61,7 +62,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"{workdir}: expected the workdir of a run, found no config.json") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: expected JSON, found: {error}") from error
     for name, holds in SIZES.items():
         value = config.get(name) if isinstance(config, dict) else None
@@ -71,7 +72,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
 
 
 def _is_size(value) -> bool:
-    return isinstance(value, int) and value > 0
+    return isinstance(value, int) and 0 < value < 2**31
 
 
 def model_sizes(config: dict[str, Any]) -> dict[str, Any]:

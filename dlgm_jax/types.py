@@ -102,5 +102,4 @@ class Model:
     encode: Callable[..., Gaussian]  # phi, features -> Gaussian [B, K]
     evidence: Callable[..., Any]  # theta, batch -> a pytree with leading B
     log_likelihood: Callable[..., Array]  # theta, z [K], evidence of one document -> [] in nats
-    log_probs: Callable[..., Array]  # theta, z [K] -> log mu [V]
     prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats

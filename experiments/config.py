@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any
 
+import jax
 from absl import flags
 
+from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.datasets import NAMED
 from dlgm_jax.networks import ACTIVATIONS
 from dlgm_jax.types import BadInput, NonFinite
@@ -18,7 +20,6 @@ FEATURES = ("tfidf", "tfidf_smooth", "norm")
 SCHEDULES = ("constant", "cosine")
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 WIDTHS = {1: (), 3: (400, 400)}
-MAY_BE_RAISED = ("epochs", "patience")
 
 
 def setting(default, help: str, check: str = "") -> Any:
@@ -94,7 +95,9 @@ class Config:
     def name(self) -> str:
         """As the paper names its models: 3-M100-tfidf."""
         widths = "x".join(map(str, self.generative_widths or ())) or "linear"
-        return f"{self.model or widths}-M{self.M}-{self.features}"
+        inference = "x".join(map(str, self.inference_widths or ())) or "linear"
+        suffix = "" if inference == "400x400" else f"-q{inference}"
+        return f"{self.model or widths}-M{self.M}-{self.features}{suffix}"
 
     def to_json(self) -> dict[str, Any]:
         """As config.json holds it."""
@@ -109,9 +112,9 @@ class Config:
         if odd:
             raise BadInput(f"config.json: expected the settings of this version, {', '.join(odd)} too many or missing")
         for name, value in settings.items():
-            kind = tuple | None if "tuple" in str(known[name]) else known[name]
-            if not isinstance(value, kind | int if kind is float else kind):  # type: ignore
-                raise BadInput(f"config.json: expected {name} to be {kind}, found {value!r}")
+            kind: Any = tuple | None if "tuple" in str(known[name]) else known[name]
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise BadInput(f"config.json: expected {name} to be {kind}, found {shown(repr(value))}")
         return cls(**settings)
 
 
@@ -211,28 +214,34 @@ def parse(
 
 def run_main(main: Callable[[list[str]], None]) -> None:
     """Runs a command; a user's mistake is one line on stderr and exit code 2, a bound that is not finite 3."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore
     try:
         main(sys.argv)
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _stop(str(error), 2)
     except OSError as error:
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(2)
+        _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
     except NonFinite as error:
-        print(f"error: {error}; a lower learning rate may help (in another --workdir)", file=sys.stderr)
-        sys.exit(3)
+        _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+        _stop("stopped by the keyboard; the same command goes on from the last checkpoint, if there is one", 130)
+
+
+def _stop(message: str, code: int) -> None:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
 
 
 def _typed(item, value):
     if "tuple" not in str(item.type):
         return value
     widths = value.split(",") if value.strip() else []
-    if not all(width.strip().isdecimal() for width in widths):
-        raise BadInput(f"--{item.name}: expected widths as 400,400 or nothing, found {value!r}")
+    if not all(width.strip().isdecimal() and len(width) < 10 for width in widths):
+        raise BadInput(f"--{item.name}: expected widths as 400,400 or nothing, found {shown(value)}")
     return tuple(map(int, widths))
 
 

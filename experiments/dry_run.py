@@ -20,10 +20,10 @@ def expectations(assembly: Assembly) -> str:
     jax.block_until_ready(compiled(state, batch, key))
     seconds = time.perf_counter() - began
 
-    score = assembly.score_with()
-    score(assembly.init_state().params, "validation")
+    score, params = assembly.score_with(), assembly.init_state().params
+    score(params, "validation")
     began = time.perf_counter()
-    score(assembly.init_state().params, "validation")
+    score(params, "validation")
     validation = time.perf_counter() - began
 
     steps = assembly.steps_per_epoch

@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from dlgm_jax.embeddings.neighbours import nearest
+from dlgm_jax.introspection.spectrum import active_directions
 
 NEIGHBOURS = 6
 
@@ -17,17 +18,15 @@ NEIGHBOURS = 6
 def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], eval_M: int) -> str:
     """A column for each split (the fields of Scores), beside the unigram model's perplexity."""
     rows = [("documents", "documents", ",")]
-    rows += [("  of them without words: in no perplexity", "empty_documents", ",")] * any(
-        scores["empty_documents"] for scores in columns.values()
-    )
+    if any(scores["empty_documents"] for scores in columns.values()):
+        rows.append(("  of them without words: in no perplexity", "empty_documents", ","))
     rows += [
         ("unigram model", "unigram", ".1f"),
         ("M=1, at the network's guess", "perplexity", ".1f"),
         (f"M={eval_M}, refined", "perplexity_refined", ".1f"),
     ]
-    rows += [("importance-weighted bound, refined", "perplexity_importance_weighted", ".1f")] * any(
-        scores["perplexity_importance_weighted"] for scores in columns.values()
-    )
+    if any(scores["perplexity_importance_weighted"] for scores in columns.values()):
+        rows.append(("importance-weighted bound, refined", "perplexity_importance_weighted", ".1f"))
     rows += [
         ("corpus total, M=1", "corpus_perplexity", ".1f"),
         (f"corpus total, M={eval_M}", "corpus_perplexity_refined", ".1f"),
@@ -71,10 +70,10 @@ def plot_curves(
     left.legend(frameon=False)
     right.plot(np.arange(1, len(log_singular_values) + 1), log_singular_values, color="tab:blue")
     right.axhline(0, color="grey", linewidth=0.8, linestyle=":")
-    active = int(np.sum(log_singular_values > 0))
+    active = active_directions(log_singular_values)
     right.set(xlabel="singular value", ylabel="log", title=f"Spectrum of J_mean^log: {active} above 0")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -44,8 +44,9 @@ def main(argv: list[str]) -> None:
         print(expectations(assemble(config)))
         return
     folder.check(workdir, config)
-    if folder.is_finished(workdir, config):
-        print((workdir / "report.txt").read_text(encoding="utf-8"), end="")
+    tables = folder.finished_report(workdir, config)
+    if tables:
+        print(tables, end="")
         return
 
     assembly = assemble(config)
@@ -55,6 +56,7 @@ def main(argv: list[str]) -> None:
     state, progress = loop.restore(assembly.init_state(), checkpoints, best)
     metrics = folder.Metrics(workdir)
     metrics.rewind(progress.epoch)
+    folder.settle(workdir, config)
     print(first_line(assembly, workdir, progress), flush=True)
 
     score = assembly.score_with()
@@ -82,7 +84,7 @@ def main(argv: list[str]) -> None:
         metrics.append(split, progress.best_epoch, scores[split])
 
     text = introspection_report(assembly, params, scores, metrics, progress, workdir)
-    (workdir / "report.txt").write_text(text, encoding="utf-8")
+    folder.write_whole(workdir / "report.txt", text)
     print(text, end="")
 
 

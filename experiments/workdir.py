@@ -12,12 +12,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.run import read_config
 from dlgm_jax.types import BadInput
 from experiments.assembly import Assembly
-from experiments.config import MAY_BE_RAISED, Config
+from experiments.config import Config
 
+NEW = ".new"  # of a file that is being written
+MEASUREMENT = {"split": str, "epoch": int, "perplexity": float | None, "perplexity_refined": float | None}
 PACKAGES = ("dlgm-jax", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "orbax-checkpoint", "scikit-learn")
 
 
@@ -25,40 +27,47 @@ def check(workdir: Path, config: Config) -> None:
     """Raises BadInput when the folder holds something else than this run; epochs and patience may be raised."""
     if (workdir / "config.json").exists():
         _check_same(workdir, config)
-    elif workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+    elif workdir.exists() and (not workdir.is_dir() or any(path.suffix != NEW for path in workdir.iterdir())):
         raise BadInput(f"--workdir: expected a new folder or a run's, found {workdir}, which holds something else")
 
 
-def is_finished(workdir: Path, config: Config) -> bool:
-    """The run ended and printed its tables, and nothing more is asked of it now."""
-    return (workdir / "report.txt").exists() and read_config(workdir) == _as_stored(config)
+def finished_report(workdir: Path, config: Config) -> str:
+    """The tables of a run that ended and of which nothing more is asked now; empty otherwise."""
+    report = workdir / "report.txt"
+    if not report.exists() or read_config(workdir) != json.loads(json.dumps(config.to_json())):
+        return ""
+    return report.read_text(encoding="utf-8", errors="replace")
 
 
 def claim(workdir: Path, assembly: Assembly) -> None:
-    """Makes the folder and writes what describes the run, after all checks: a refused run leaves it as it was.
+    """Makes the folder and writes what describes a new run; changes nothing of a run that began before.
 
-    Raises BadInput when the run began on other counts.
+    Raises BadInput when that run began on other counts.
     """
-    fingerprints = {split: corpus.fingerprint() for split, corpus in assembly.splits.items()}
     environment = workdir / "environment.json"
-    if environment.exists():
+    if environment.exists() or (workdir / "checkpoints").exists():
         check_corpus(workdir, assembly.splits)
+        return
     workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / "report.txt").unlink(missing_ok=True)
-    _write_whole(workdir / "config.json", json.dumps(assembly.config.to_json(), indent=2) + "\n")
-    _write_whole(workdir / "vocab.txt", "".join(f"{word}\n" for word in assembly.train.vocabulary))
+    settle(workdir, assembly.config)
+    write_whole(workdir / "vocab.txt", "".join(f"{word}\n" for word in assembly.train.vocabulary))
     np.save(workdir / "idf.npy", assembly.idf)
-    if not environment.exists():
-        facts = {
-            "python": platform.python_version(),
-            "packages": {name: metadata.version(name) for name in PACKAGES},
-            "platform": platform.platform(),
-            "devices": [str(device) for device in jax.devices()],
-            "cpu_count": os.cpu_count(),
-            "origin": assembly.origin,
-            "corpus": fingerprints,
-        }
-        _write_whole(environment, json.dumps(facts, indent=2) + "\n")
+    facts = {
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "devices": [str(device) for device in jax.devices()],
+        "cpu_count": os.cpu_count(),
+        "origin": assembly.origin,
+        "corpus": {split: corpus.fingerprint() for split, corpus in assembly.splits.items()},
+    }
+    write_whole(environment, json.dumps(facts, indent=2) + "\n")
+
+
+def settle(workdir: Path, config: Config) -> None:
+    """Writes config.json for what will run now, and takes an earlier end back; last of all that can be refused."""
+    write_whole(workdir / "config.json", json.dumps(config.to_json(), indent=2) + "\n")
+    (workdir / "report.txt").unlink(missing_ok=True)
 
 
 def check_corpus(workdir: Path, splits: dict[str, Corpus]) -> None:
@@ -66,7 +75,7 @@ def check_corpus(workdir: Path, splits: dict[str, Corpus]) -> None:
     path = workdir / "environment.json"
     try:
         before = dict(json.loads(path.read_text(encoding="utf-8"))["corpus"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"{path}: expected the facts of a run, found it damaged ({error!r})") from error
     changed = [split for split, corpus in splits.items() if before.get(split) != corpus.fingerprint()]
     if changed:
@@ -95,35 +104,41 @@ class Metrics:
     def rewind(self, epoch: int) -> None:
         """Keeps only validation lines up to `epoch`: what a run that goes on from there has measured."""
         kept = [line for line in self._lines() if line["split"] == "validation" and line["epoch"] <= epoch]
-        _write_whole(self._path, "".join(json.dumps(line) + "\n" for line in kept))
+        write_whole(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self._path.exists():
             return []
         lines = []
-        whole = self._path.read_text(encoding="utf-8").split("\n")[:-1]  # a line cut off by a kill has no end
+        whole = self._path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]  # a kill may cut the last
         for number, text in enumerate(whole, 1):
-            try:
-                line = json.loads(text)
-                line = {"split": line["split"], "epoch": int(line["epoch"])} | line
-            except (ValueError, KeyError, TypeError) as error:
-                raise BadInput(f"{self._path}:{number}: expected a measurement, found {text[:40]!r}") from error
+            line = _parsed(text)
+            if not all(isinstance(line.get(name), kind) for name, kind in MEASUREMENT.items()):
+                raise BadInput(f"{self._path}:{number}: expected a measurement, found {shown(text)}")
             lines.append(line)
         return lines
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return line if isinstance(line, dict) else {}
+
+
 def _check_same(workdir: Path, config: Config) -> None:
     before, now = Config.from_json(read_config(workdir)).to_json(), config.to_json()
-    raised = config.schedule == "constant" and all(_at_least(name, now[name], before[name]) for name in MAY_BE_RAISED)
+    free = ("epochs", "patience") if config.schedule == "constant" else ("patience",)
     differences = [
         f"{name} was {before[name]!r}, is now {now[name]!r}"
         for name in now
-        if before[name] != now[name] and not (raised and name in MAY_BE_RAISED)
+        if before[name] != now[name] and not (name in free and _at_least(name, now[name], before[name]))
     ]
     if differences:
         raise BadInput(
             f"{workdir} holds a run with other settings: {'; '.join(differences)}. Take another --workdir, "
-            "or the same settings (with a constant schedule epochs and patience may be raised)"
+            "or the same settings (patience may be raised, and epochs with a constant schedule)"
         )
 
 
@@ -134,11 +149,8 @@ def _at_least(name: str, now: int, before: int) -> bool:
     return now >= before
 
 
-def _as_stored(config: Config) -> dict[str, Any]:
-    return json.loads(json.dumps(config.to_json()))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    scratch = path.with_suffix(path.suffix + ".new")
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that it is whole or as it was."""
+    scratch = path.with_suffix(path.suffix + NEW)
     scratch.write_text(text, encoding="utf-8")
     os.replace(scratch, path)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import scipy.sparse
 from sklearn.datasets import fetch_20newsgroups
@@ -117,5 +118,5 @@ def _read_cached(folder: Path, split: str) -> Corpus:
         counts = scipy.sparse.load_npz(folder / f"{split}.npz")
         names = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
         return Corpus(counts, **names)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise BadInput(f"{folder}: expected a cached corpus, found it damaged; delete the folder ({error})") from error

@@ -32,7 +32,7 @@ def jacobian_at(params: Params, z: Array, *, variant: str = "log") -> Array:
 def jacobian_mean(params: Params, key: Array, *, num_samples: int = 400, variant: str = "log") -> Array:
     """J_mean = E_{p(z)}[J(z)]: [V, K], the plain average over `num_samples` draws of z from the prior.
 
-    Samples are summed one after the other, so two [V, K] matrices are alive at any time, also under `grad`.
+    Samples are summed one after the other, so only a few [V, K] matrices are alive at any time, also under `grad`.
     """
     _check_variant(variant)
     if num_samples < 1:

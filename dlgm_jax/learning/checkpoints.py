@@ -29,6 +29,10 @@ class Checkpoints:
         """The epoch of the newest checkpoint."""
         return self._manager.latest_step()
 
+    def holds(self, epoch: int) -> bool:
+        """There is a checkpoint of this epoch."""
+        return epoch in self._manager.all_steps()
+
     def save(self, epoch: int, tree: Any, progress: dict) -> None:
         """Begins to save; `wait` or the next `save` waits for the end."""
         items = ocp.args.Composite(tree=ocp.args.StandardSave(tree), progress=ocp.args.JsonSave(progress))

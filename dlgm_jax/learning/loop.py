@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores
 from dlgm_jax.learning.steps import Info, State
-from dlgm_jax.types import Array, Batch, NonFinite, Params
+from dlgm_jax.types import Array, BadInput, Batch, NonFinite, Params
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,14 @@ class Progress:
     epoch: int = 0
     best_epoch: int = 0
     best_perplexity: float = float("inf")
+
+    @classmethod
+    def from_json(cls, values: Any, where: Path) -> "Progress":
+        """From what a checkpoint holds beside its arrays. Raises BadInput."""
+        kinds = {"epoch": int, "best_epoch": int, "best_perplexity": float}
+        if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != kinds:
+            raise BadInput(f"{where}: expected the progress of a run, found {str(values)[:60]}")
+        return cls(**values)
 
     def finished(self, epochs: int, patience: int) -> bool:
         """All epochs are done, or `patience` epochs (0: no limit) went by without a new best."""
@@ -59,7 +68,7 @@ def fit(
         epoch = progress.epoch + 1
         try:
             state, elbo_per_word = _epoch(state, step, batches(epoch), jax.random.fold_in(key, epoch), watcher)
-            scores = validate(state.params)
+            scores = _validated(state, validate)
         except NonFinite as error:
             last = checkpoints.latest()
             good = (
@@ -69,7 +78,7 @@ def fit(
             )
             raise NonFinite(f"epoch {epoch}: {error}; {good}") from error
         progress = replace(progress, epoch=epoch)
-        if epoch == 1 or scores.perplexity_refined < progress.best_perplexity:
+        if scores.perplexity_refined < progress.best_perplexity:
             progress = replace(progress, best_epoch=epoch, best_perplexity=scores.perplexity_refined)
             checkpoints.wait()  # so that `best` is never more than one epoch ahead
             best.save(epoch, state.params, asdict(progress))
@@ -86,9 +95,22 @@ def restore(state: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[St
     if latest is None:
         best.forget_after(0)
         return state, Progress()
+    restored, stored = checkpoints.restore(latest, jax.eval_shape(lambda: state))
+    progress = Progress.from_json(stored, checkpoints.folder / str(latest))
+    if not best.holds(progress.best_epoch):
+        raise BadInput(f"{best.folder}: expected the model of epoch {progress.best_epoch}, found none; begin anew")
     best.forget_after(latest)
-    restored, progress = checkpoints.restore(latest, jax.eval_shape(lambda: state))
-    return restored, Progress(**progress)
+    return restored, progress
+
+
+def _validated(state: State, validate) -> Scores:
+    try:
+        scores = validate(state.params)
+    except NonFinite as error:
+        raise NonFinite(f"after step {int(state.step)}: {error}") from error
+    if not np.isfinite(scores.perplexity_refined):
+        raise NonFinite(f"after step {int(state.step)}: the refined validation perplexity is infinite")
+    return scores
 
 
 def _epoch(state, step, batches, key, watcher) -> tuple[State, float]:

@@ -139,7 +139,7 @@ def refine(
 
 @jax.jit
 def sample(params: Params, key: Array, length) -> Array:
-    """Draws a document of `length` words: counts [V] (eq. 1)."""
+    """Draws a document of `length` words, a whole number from 0: counts [V] (eq. 1)."""
     z_key, words_key = jax.random.split(key)
     theta = params.theta
     z = jax.random.normal(z_key, (latent_dim(theta),), theta.output.weights.dtype)
@@ -154,7 +154,6 @@ def dlgm(features: Callable[[Csr], Csr], **sizes) -> Model:
         encode=partial(_infer, product=sparse.product),
         evidence=batch_evidence,
         log_likelihood=log_likelihood,
-        log_probs=log_probs,
         prior=gaussian.kl_to_standard,
     )
 

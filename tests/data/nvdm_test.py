@@ -62,6 +62,8 @@ def test_gzip_byte_order_mark_and_line_ends(folder):
         ("train.feat", "1 1:2147483647 1:1\n", r"train\.feat:1: expected counts up to 2147483647.* of id 1"),
         ("train.feat", f"1 {'9' * 5000}:1\n", r"train\.feat:1: expected an id from 1 to 3.*'99+\.\.\.'"),
         ("train.feat", f"1 1:{'9' * 5000}\n", r"train\.feat:1: expected a count up to"),
+        ("train.feat", "1 2:1\r1 3:1\n", r"train\.feat:1: expected lines to end with a line feed, found a carriage"),
+        ("vocab.new", "one 1\ntw\ro 1\nthree 1\n", r"vocab\.new:2: .*carriage return"),
         ("train.feat", "1 2:1\n1;2 2:1\n", r"train\.feat:2: expected a label or id:count, found '1;2'"),
         ("train.feat", "1 2:1\n2:1 3:1\n", r"train\.feat:2: expected a label first.*'2:1'"),
         ("train.feat", "2:1 3:1\n4 1:1\n", r"train\.feat:2: expected no label.*'4'"),
@@ -73,7 +75,7 @@ def test_gzip_byte_order_mark_and_line_ends(folder):
     ],
 )
 def test_bad_input_names_file_and_line(folder, name, text, message):
-    (folder / name).write_text(text, encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8", newline="")
     with pytest.raises(BadInput, match=message) as caught:
         nvdm.read(folder)
     assert "\n" not in str(caught.value)

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
         ("--dataset=", "--dataset: expected a name or a folder, found ''"),
         ("--dataset=" + "x" * 300, "--dataset: expected docstrings, 20news or a folder"),
         ("--undefok=zzz", "undefok"),
+        ("--generative_widths=" + "9" * 5000, "--generative_widths: expected widths as 400,400"),
         ("--model=2", "--model: expected 1 or 3, found 2"),
         ("--features=bag", "--features: expected one of tfidf, tfidf_smooth, norm, found 'bag'"),
         ("--learning_rate=0", "--learning_rate: expected a number above 0, found 0.0"),
@@ -102,6 +103,8 @@ DAMAGE = [
     ("environment.json", "[]"),
     ("environment.json", "{}"),
     ("idf.npy", ""),
+    ("idf.npy", "PK garbage"),
+    ("config.json", "[" * 100_000),
     ("vocab.txt", "w0\n"),
 ]
 
@@ -146,6 +149,8 @@ def test_a_damaged_workdir_is_one_line(command, small_run, tmp_path, name, text)
         ("generative_widths", 5),
         ("inference_widths", ["a"]),
         ("activation", "foo"),
+        ("activation", []),
+        ("learning_rate", 10**400),
         ("epochs", "1"),
         ("seed", 1.5),
     ],

@@ -1,6 +1,7 @@
 """A run that was stopped, raised or changed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,3 +136,50 @@ def test_the_cosine_schedule_ends_low_and_does_not_bend_the_past(command, nvdm_f
     code, _, err = command("train", *arguments, "--epochs=2")
     assert code == 2
     assert "epochs was 1, is now 2" in err
+
+
+def files(workdir):
+    return {str(path.relative_to(workdir)): path.read_bytes() for path in sorted(workdir.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("damage", ["checkpoint", "metrics", "environment", "best"])
+def test_a_refused_run_leaves_its_workdir_as_it_was(finished, command, damage):
+    workdir, arguments, out = finished
+    newest = workdir / "checkpoints" / "3"
+    {
+        "checkpoint": lambda: [p.write_bytes(b"") for p in newest.rglob("*") if p.is_file()],
+        "metrics": lambda: (workdir / "metrics.jsonl").write_bytes(b"\xff\n"),
+        "environment": lambda: (workdir / "environment.json").unlink(),
+        "best": lambda: shutil.rmtree(workdir / "best"),
+    }[damage]()
+    before = files(workdir)
+    code, _, err = command("train", *[a for a in arguments if "epochs" not in a], "--epochs=5")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert files(workdir) == before
+    assert command("train", *arguments)[1] in out
+
+
+def test_a_kill_while_the_first_file_is_written_is_no_lock_out(command, nvdm_folder, tmp_path):
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    (workdir / "config.json.new").write_text("{")
+    code, _, err = command("train", *SMALL, f"--dataset={nvdm_folder}", "--M=1", "--epochs=1", f"--workdir={workdir}")
+    assert code == 0, err
+
+
+def test_an_empty_report_is_no_end(finished, command):
+    workdir, arguments, out = finished
+    (workdir / "report.txt").write_text("")
+    code, again, _ = command("train", *arguments)
+    assert code == 0
+    assert out.split("Perplexity")[1] == again.split("Perplexity")[1]
+
+
+def test_patience_may_be_raised_under_any_schedule(command, nvdm_folder, tmp_path):
+    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=1", "--epochs=2", f"--workdir={tmp_path / 'run'}"]
+    assert command("train", *arguments, "--schedule=cosine", "--patience=1")[0] == 0
+    code, _, err = command("train", *arguments, "--schedule=cosine", "--patience=2")
+    assert code == 0, err
+    code, _, err = command("train", *arguments, "--schedule=cosine", "--patience=1")
+    assert code == 2
+    assert "patience was 2, is now 1" in err

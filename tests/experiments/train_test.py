@@ -178,3 +178,23 @@ def test_the_bar_shows_the_validation_perplexity_of_the_last_epoch(command, nvdm
     _, _, err = command("train", *arguments)
     line = lines(tmp_path / "run")[0]
     assert f"refined {line['perplexity_refined']:.0f}" in err.split("\r")[-1]
+
+
+def test_a_folder_with_an_odd_name_and_words_beyond_ascii(command, nvdm_folder, tmp_path):
+    folder = tmp_path / "$a$ b_{"
+    folder.mkdir()
+    for path in nvdm_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    words = [f"caf\u00e9 {v}\u2028x" for v in range(30)]
+    (folder / "vocab.new").unlink()
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    workdir = tmp_path / "run"
+    code, _, err = command("train", *SMALL, f"--dataset={folder}", "--M=1", "--epochs=1", f"--workdir={workdir}")
+    assert code == 0, err
+    assert load_run(workdir).vocabulary == tuple(words)
+
+
+def test_given_widths_name_the_run():
+    assert Config(generative_widths=(), inference_widths=(50, 20)).resolved().name == "linear-M100-tfidf-q50x20"
+    assert Config(model=1, M=1, inference_widths=()).resolved().name == "1-M1-tfidf-qlinear"
+    assert Config(generative_widths=(200, 200)).resolved().name == "200x200-M100-tfidf"

@@ -1,5 +1,8 @@
 """The loop with a step and a validation that are made up, so that every turn of it can be foreseen."""
 
+import shutil
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,9 +89,24 @@ def test_not_finite_names_the_step_and_the_last_good_checkpoint(tmp_path):
         fit(tmp_path / "b", [9.0, 5.0, 7.0], epochs=3, bad_step=9)
 
 
-def test_an_infinite_perplexity_in_the_first_epoch_still_leaves_a_best(tmp_path):
-    _, progress, _, best = fit(tmp_path, [float("inf"), float("inf")], epochs=2)
-    assert progress.best_epoch == best.latest() == 1
+def test_an_infinite_perplexity_stops_and_names_the_step(tmp_path):
+    with pytest.raises(
+        NonFinite, match=r"epoch 2: after step 6: .* infinite; the last good checkpoint is .*checkpoints/1"
+    ):
+        fit(tmp_path, [9.0, float("inf")], epochs=2)
+
+
+def test_a_missing_best_is_noticed_before_training(tmp_path):
+    fit(tmp_path, [9.0], epochs=1)
+    shutil.rmtree(tmp_path / "best")
+    with pytest.raises(BadInput, match="best: expected the model of epoch 1, found none"):
+        fit(tmp_path, [9.0, 5.0], epochs=2)
+
+
+@pytest.mark.parametrize("values", [{"foo": 1}, [], None, {"epoch": "a", "best_epoch": 1, "best_perplexity": 2.0}, {}])
+def test_damaged_progress_is_one_line(values):
+    with pytest.raises(BadInput, match="here: expected the progress of a run"):
+        loop.Progress.from_json(values, Path("here"))
 
 
 def test_a_best_of_an_epoch_that_was_not_finished_is_forgotten(tmp_path):

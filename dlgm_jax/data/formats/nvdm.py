@@ -119,11 +119,14 @@ def _lines(path: Path):
     """Lines without their ends; what cannot be read as UTF-8 text is bad input."""
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape") as file:
-            for number, line in enumerate(file, 1):
+        with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+            for number, text in enumerate(file, 1):
+                line = text.removesuffix("\n").removesuffix("\r")
+                if "\r" in line:
+                    raise BadInput(f"{path}:{number}: expected lines to end with a line feed, found a carriage return")
                 if not line.isascii() and SURROGATE.search(line):
-                    raise BadInput(f"{path}:{number}: expected UTF-8 text, found {shown(line.rstrip())}")
-                yield line.rstrip("\n")
+                    raise BadInput(f"{path}:{number}: expected UTF-8 text, found {shown(line)}")
+                yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadInput(f"{path}: expected a whole gzip file, found: {error}") from error
     except OSError as error:
