@@ -1,7 +1,7 @@
 """Multilayer perceptrons as plain pytrees."""
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 
 import jax
@@ -18,14 +18,11 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def init_dense(key: Array, inputs: int, outputs: int, *, scale: float = 0.1, dtype=jnp.float32) -> Dense:
-    """Weights [inputs, outputs] and bias [outputs], all from U(-scale, scale)."""
+def init_dense(key: Array, inputs: int, outputs: int, *, dtype=jnp.float32) -> Dense:
+    """Weights [inputs, outputs] and bias [outputs], all from U(-0.1, 0.1) as in the authors' code."""
     weights_key, bias_key = jax.random.split(key)
-    uniform = jax.random.uniform
-    return Dense(
-        uniform(weights_key, (inputs, outputs), dtype, -scale, scale),
-        uniform(bias_key, (outputs,), dtype, -scale, scale),
-    )
+    uniform = partial(jax.random.uniform, dtype=dtype, minval=-0.1, maxval=0.1)
+    return Dense(uniform(weights_key, (inputs, outputs)), uniform(bias_key, (outputs,)))
 
 
 def init_mlp(key: Array, inputs: int, widths: Sequence[int], activation: str, *, dtype=jnp.float32) -> Mlp:

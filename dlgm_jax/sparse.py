@@ -12,9 +12,9 @@ def row_sums(matrix: Csr, values: Array) -> Array:
     return jax.ops.segment_sum(values, matrix.rows, num_segments=matrix.row_ptr.size - 1)
 
 
-def to_dense(matrix: Csr, dtype=None) -> Array:
+def to_dense(matrix: Csr) -> Array:
     """The [B, V] matrix itself."""
-    return jnp.zeros(_shape(matrix), dtype or matrix.values.dtype).at[matrix.rows, matrix.words].add(matrix.values)
+    return jnp.zeros(_shape(matrix), matrix.values.dtype).at[matrix.rows, matrix.words].add(matrix.values)
 
 
 @jax.custom_vjp
