@@ -3,7 +3,17 @@
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.features import idf, normalised_counts, tfidf
 from dlgm_jax.introspection.jacobian import jacobian_at, jacobian_mean
-from dlgm_jax.models.dlgm import elbo, evidence, infer, init_params, log_likelihood, log_probs, refine, sample
+from dlgm_jax.models.dlgm import (
+    elbo,
+    evidence,
+    infer,
+    init_params,
+    log_likelihood,
+    log_probs,
+    refine,
+    sample,
+    token_information,
+)
 from dlgm_jax.run import Run, load_run
 from dlgm_jax.types import BadInput, Gaussian, NonFinite, Params, Phi, Theta
 
@@ -30,4 +40,5 @@ __all__ = [
     "refine",
     "sample",
     "tfidf",
+    "token_information",
 ]

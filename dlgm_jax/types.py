@@ -101,5 +101,6 @@ class Model:
     features: Callable[[Csr], Csr]  # counts -> what the inference network reads
     encode: Callable[..., Gaussian]  # phi, features -> Gaussian [B, K]
     evidence: Callable[..., Any]  # theta, batch -> a pytree with leading B
-    log_likelihood: Callable[..., Array]  # theta, z [K], evidence of one document -> [] in nats
+    log_likelihood: Callable[..., Array]  # theta, z [..., K], evidence with the same leading axes -> [...] in nats
     prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats
+    information: Callable[..., Any]  # theta, key -> the information of a token, for the fisher refiner

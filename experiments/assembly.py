@@ -13,8 +13,9 @@ import optax
 from dlgm_jax import features
 from dlgm_jax.data import batches, datasets
 from dlgm_jax.data.corpus import Corpus, split_validation
-from dlgm_jax.inference import refine
-from dlgm_jax.learning import scoring, steps
+from dlgm_jax.inference import fisher
+from dlgm_jax.learning import refinement, scoring, steps
+from dlgm_jax.learning.refinement import Refinement
 from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
@@ -68,15 +69,10 @@ class Assembly:
 
     def training_step(self) -> Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]:
         config = self.config
-
-        def refiner(beta) -> refine.Refiner:
-            return refine.adam(config.psi_learning_rate, config.psi_beta1, beta=beta)
-
         return steps.algorithm1(
             self.model,
             self.optimiser(),
-            refiner=refiner,
-            num_steps=num_steps("M", config.M, refiner(1.0)),
+            refinement=choose("M", config.refiner, config.M, config.psi_learning_rate, config.psi_beta1),
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
@@ -88,11 +84,10 @@ class Assembly:
     def score_with(self, *, iwae_samples: int = 0) -> Callable[[Params, str], scoring.Scores]:
         """A function of parameters and the name of a split; compiled once for all splits."""
         config = self.config
-        refiner = refine.adam(config.eval_psi_learning_rate, config.psi_beta1)
+        rate, b1 = config.eval_psi_learning_rate, config.psi_beta1
         score = scoring.scorer(
             self.model,
-            refiner=refiner,
-            num_steps=num_steps("eval_M", config.eval_M, refiner),
+            refinement=choose("eval_M", config.eval_refiner, config.eval_M, rate, b1),
             num_samples=config.eval_samples,
             iwae_samples=iwae_samples,
         )
@@ -105,12 +100,14 @@ class Assembly:
         return score_split
 
 
-def num_steps(flag: str, M: int, refiner: refine.Refiner) -> int:
-    """Steps that cost M - 1 gradient evaluations; a remainder is refused."""
-    steps, remainder = divmod(M - 1, refiner.evaluations_per_step)
+def choose(flag: str, refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
+    """The refinement that costs M - 1 gradient evaluations of log p(x|z) per document; a remainder is refused."""
+    if refiner == "adam":
+        return refinement.adam(M - 1, learning_rate, b1)
+    num_steps, remainder = divmod(M - 1, fisher.EVALUATIONS_PER_STEP)
     if remainder:
-        raise BadInput(f"--{flag}: expected 1 plus a multiple of {refiner.evaluations_per_step}, found {M}")
-    return steps
+        raise BadInput(f"--{flag}: expected an odd number, two evaluations for each step of fisher plus 1, found {M}")
+    return refinement.preconditioned(num_steps)
 
 
 def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:

@@ -18,6 +18,7 @@ from dlgm_jax.types import BadInput, NonFinite
 
 FEATURES = ("tfidf", "tfidf_smooth", "norm")
 SCHEDULES = ("constant", "cosine")
+REFINERS = ("adam", "fisher")
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 WIDTHS = {1: (), 3: (400, 400)}
 
@@ -47,6 +48,9 @@ class Config:
         "tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm", "features"
     )
     M: int = setting(100, "M-1 gradient evaluations refine each document's posterior; 1: none", "positive")
+    refiner: str = setting(
+        "adam", "adam: the paper's; fisher: preconditioned, two evaluations a step, M from 7 to 21", "refiner"
+    )
     psi_learning_rate: float = setting(0.01, "Adam's rate for refinement", "above_zero")
     psi_beta1: float = setting(0.1, "Adam's beta1 for refinement, in evaluation too", "share")
     batch_size: int = setting(500, "documents of a step", "positive")
@@ -67,6 +71,7 @@ class Config:
     valid_size: int = setting(500, "training documents held out for validation", "positive")
     seed: int = setting(0, "decides weights, split, order and noise", "natural")
     eval_M: int = setting(100, "as --M, in evaluation", "positive")
+    eval_refiner: str = setting("adam", "as --refiner, in evaluation; only adam's scores are the paper's", "refiner")
     eval_psi_learning_rate: float = setting(0.008, "as --psi_learning_rate, in evaluation", "above_zero")
     eval_samples: int = setting(1, "samples for the bound of a document", "positive")
     eval_iwae_samples: int = setting(0, "samples for an importance-weighted bound at the end; 0: none", "natural")
@@ -97,7 +102,8 @@ class Config:
         widths = "x".join(map(str, self.generative_widths or ())) or "linear"
         inference = "x".join(map(str, self.inference_widths or ())) or "linear"
         suffix = "" if inference == "400x400" else f"-q{inference}"
-        return f"{self.model or widths}-M{self.M}-{self.features}{suffix}"
+        refiner = "" if self.refiner == "adam" or self.M == 1 else f"-{self.refiner}"
+        return f"{self.model or widths}-M{self.M}{refiner}-{self.features}{suffix}"
 
     def to_json(self) -> dict[str, Any]:
         """As config.json holds it."""
@@ -129,6 +135,7 @@ CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "not_negative": ("a number from 0", lambda v: isfinite(v) and v >= 0),
     "share": ("a number from 0 to below 1", lambda v: 0 <= v < 1),
     "features": (f"one of {', '.join(FEATURES)}", lambda v: v in FEATURES),
+    "refiner": (f"one of {', '.join(REFINERS)}", lambda v: v in REFINERS),
     "schedule": (f"one of {', '.join(SCHEDULES)}", lambda v: v in SCHEDULES),
     "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda v: v in ACTIVATIONS),
 }
@@ -139,6 +146,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "K": 100,
         "features": "tfidf",
         "activation": "relu",
+        "refiner": "adam",
         "psi_learning_rate": 0.01,
         "psi_beta1": 0.1,
         "batch_size": 500,
@@ -152,6 +160,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "length_weighting": 0.0,
         "valid_size": 500,
         "eval_M": 100,
+        "eval_refiner": "adam",
         "eval_psi_learning_rate": 0.008,
         "eval_samples": 1,
     },

@@ -10,8 +10,8 @@ import numpy as np
 
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
-from dlgm_jax.inference.refine import Refiner
-from dlgm_jax.learning.steps import document_keys, refine_batch
+from dlgm_jax.learning.refinement import Refinement, refine_batch
+from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, NonFinite, Params
 
 ACTIVE_VARIANCE = 0.01
@@ -45,7 +45,7 @@ class Scores:
 
 
 def scorer(
-    model: Model, *, refiner: Refiner, num_steps: int, num_samples: int = 1, iwae_samples: int = 0
+    model: Model, *, refinement: Refinement, num_samples: int = 1, iwae_samples: int = 0
 ) -> Callable[[Params, Batch, Array], DocumentScores]:
     """A jitted function that scores a batch; the noise of a document depends on the key and its index only."""
 
@@ -56,7 +56,8 @@ def scorer(
         )
         evidence = model.evidence(theta, batch)
         guess = model.encode(phi, model.features(batch.counts))
-        refined = refine_batch(model, theta, guess, evidence, refine_keys, refiner=refiner, num_steps=num_steps)
+        theta_key = jax.random.fold_in(key, 4)
+        refined = refine_batch(refinement, model, theta, guess, evidence, refine_keys, theta_key)
 
         def bound(psi: Gaussian, evidence, key):
             def one(sample):

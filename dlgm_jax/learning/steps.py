@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.features import drop_words
-from dlgm_jax.inference.elbo import elbo
-from dlgm_jax.inference.refine import Refiner, refine
+from dlgm_jax.learning.refinement import Refinement, refine_batch
 from dlgm_jax.types import Array, Batch, Gaussian, Model, Params
 
 
@@ -43,20 +43,6 @@ def document_keys(key: Array, batch: Batch) -> Array:
     return jax.vmap(partial(jax.random.fold_in, key))(batch.document)
 
 
-def refine_batch(
-    model: Model, theta, psi: Gaussian, evidence, keys: Array, *, refiner: Refiner, num_steps: int
-) -> Gaussian:
-    """psi of every document after refinement; only psi, evidence and keys are batched."""
-
-    def one(psi, evidence, key):
-        def log_likelihood(z):
-            return model.log_likelihood(theta, z, evidence)
-
-        return refine(log_likelihood, psi, key, refiner=refiner, num_steps=num_steps)[0]
-
-    return jax.vmap(one)(psi, evidence, keys)
-
-
 def init_state(model: Model, optimiser: optax.GradientTransformation, key: Array, vocab_size: int) -> State:
     """Random parameters and zero moments; theta and phi have their own."""
     params = model.init(key, vocab_size)
@@ -68,19 +54,18 @@ def algorithm1(
     model: Model,
     optimiser: optax.GradientTransformation,
     *,
-    refiner: Callable[[Array], Refiner],
-    num_steps: int,
+    refinement: Refinement,
     kl_anneal_steps: int = 0,
     input_dropout: float = 0.0,
     length_weighting: float = 0.0,
 ) -> Callable[[State, Batch, Array], tuple[State, Info]]:
     """One step of Algorithm 1, jitted, with donated state.
 
-    Every document's psi is guessed by the inference network and refined for `num_steps` steps of
-    `refiner(beta)`; theta climbs the bound at the refined psi, then phi climbs the bound of its own guess
-    under the new theta. Without refinement (M=1) both move by the gradient of one joint bound. Losses are
-    sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the paper's sum, 1 the sum
-    of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps` steps.
+    Every document's psi is guessed by the inference network and refined; theta climbs the bound at the refined psi,
+    then phi climbs the bound of its own guess under the new theta. Without refinement (M=1) both move by the gradient
+    of one joint bound. Losses are sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the
+    paper's sum, 1 the sum of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps`
+    steps.
     """
     loss = partial(batch_loss, model, length_weighting=length_weighting)
 
@@ -94,16 +79,16 @@ def algorithm1(
         updates, moments = optimiser.update(gradients, moments, parameters)
         return optax.apply_updates(parameters, updates), moments
 
-    def joint(params, moments, features, batch, keys, beta):
+    def joint(params, moments, features, batch, keys, beta, key):
         gradients, bound = jax.grad(joint_loss, has_aux=True)(params, features, batch, keys.theta, beta)
         theta, theta_moments = climb(moments.theta, params.theta, gradients.theta)
         phi, phi_moments = climb(moments.phi, params.phi, gradients.phi)
         return Params(theta, phi), Params(theta_moments, phi_moments), bound
 
-    def alternating(params, moments, features, batch, keys, beta):
+    def alternating(params, moments, features, batch, keys, beta, key):
         theta, phi = params
         psi, evidence = model.encode(phi, features), model.evidence(theta, batch)
-        psi = refine_batch(model, theta, psi, evidence, keys.refine, refiner=refiner(beta), num_steps=num_steps)
+        psi = refine_batch(refinement, model, theta, psi, evidence, keys.refine, key, beta=beta)
         gradients, bound = jax.grad(loss, has_aux=True)(theta, psi, batch, keys.theta, beta)
         theta, theta_moments = climb(moments.theta, theta, gradients)
         gradients, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, keys.phi, beta)
@@ -117,8 +102,9 @@ def algorithm1(
         features = model.features(batch.counts)
         if input_dropout:
             features = drop_words(features, keys.dropout, input_dropout)
-        update = alternating if num_steps else joint
-        params, moments, bound = update(params, moments, features, batch, keys, beta)
+        update = alternating if refinement.num_steps else joint
+        step_key = jax.random.fold_in(jax.random.fold_in(key, len(keys)), count)
+        params, moments, bound = update(params, moments, features, batch, keys, beta, step_key)
         return State(params, moments, count + 1), Info(bound, jnp.sum(batch.length))
 
     return jax.jit(step, donate_argnums=0)
@@ -128,15 +114,12 @@ def batch_loss(
     model: Model, theta, psi: Gaussian, batch: Batch, keys: Array, beta: Array, *, length_weighting: float
 ) -> tuple[Array, Array]:
     """What a step minimises, in nats: minus the weighed sum of the documents' bounds; and their plain sum at beta 1."""
-    evidence = model.evidence(theta, batch)
-
-    def bound(psi, evidence, key):
-        return elbo(lambda z: model.log_likelihood(theta, z, evidence), psi, key, prior=model.prior, beta=beta)
-
-    bounds = jax.vmap(bound)(psi, evidence, keys)
-    unannealed = bounds - (1 - beta) * jax.vmap(model.prior)(psi)
+    z = jax.vmap(sample)(psi, keys)
+    log_likelihood = model.log_likelihood(theta, z, model.evidence(theta, batch))
+    kl = jax.vmap(model.prior)(psi)
+    bounds = log_likelihood - beta * kl
     weights = batch.mask / jnp.maximum(batch.length, 1) ** length_weighting
-    return -jnp.sum(weights * bounds), jnp.sum(batch.mask * unannealed)
+    return -jnp.sum(weights * bounds), jnp.sum(batch.mask * (log_likelihood - kl))
 
 
 def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) -> optax.GradientTransformation:

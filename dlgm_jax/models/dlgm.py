@@ -13,8 +13,11 @@ import jax.numpy as jnp
 from dlgm_jax import networks, sparse
 from dlgm_jax.distributions import gaussian
 from dlgm_jax.inference import elbo as bounds
+from dlgm_jax.inference import fisher
 from dlgm_jax.inference import refine as refinement
+from dlgm_jax.inference.fisher import Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
+from dlgm_jax.inference.softmax import logsumexp_linear
 from dlgm_jax.types import Array, Batch, Csr, Evidence, Gaussian, Model, Params, Phi, Theta
 
 
@@ -99,10 +102,33 @@ def batch_evidence(theta: Theta, batch: Batch) -> Evidence:
 
 
 def log_likelihood(theta: Theta, z: Array, evidence: Evidence) -> Array:
-    """log p(x|z) = h.(W x) + b.x - N logsumexp(h W + b) in nats, h = MLP(z); base measure dropped."""
+    """log p(x|z) = h.(W x) + b.x - N logsumexp(h W + b) in nats, h = MLP(z); base measure dropped.
+
+    z [..., K] and evidence with the same leading axes -> [...], for reverse-mode differentiation. A batch given so
+    has one gradient in theta, where `vmap` would first make one for each document.
+    """
     h = networks.mlp(theta.hidden, z)
-    normaliser = jax.nn.logsumexp(networks.affine(theta.output, h))
-    return h @ evidence.xw + evidence.xb - evidence.length * normaliser
+    normaliser = logsumexp_linear(h, *theta.output)
+    return jnp.sum(h * evidence.xw, axis=-1) + evidence.xb - evidence.length * normaliser
+
+
+def token_scores(theta: Theta, z: Array, key: Array, *, num_words: int = 16) -> Array:
+    """grad_z log mu_w(z) for `num_words` words w drawn from mu(z), one from each of as many strata: [num_words, K]."""
+    h, pull_back = jax.vjp(partial(networks.mlp, theta.hidden), z)
+    mu = jax.nn.softmax(networks.affine(theta.output, h))
+    below = jnp.cumsum(mu)
+    strata = (jnp.arange(num_words) + jax.random.uniform(key, (num_words,), mu.dtype)) / num_words
+    words = jnp.minimum(jnp.searchsorted(below, strata * below[-1]), mu.size - 1)
+    weights = theta.output.weights
+    return jax.vmap(lambda score: pull_back(score)[0])(weights[:, words].T - weights @ mu)
+
+
+@jax.jit
+def token_information(theta: Theta, key: Array) -> Information:
+    """The Fisher information of one token under the model, [K, K], for the `fisher` refiner."""
+    return fisher.token_information(
+        partial(token_scores, theta), key, latent_dim=latent_dim(theta), dtype=theta.output.weights.dtype
+    )
 
 
 def elbo(theta: Theta, psi: Gaussian, counts: Array, key: Array, *, beta: float | Array = 1.0) -> Array:
@@ -119,6 +145,7 @@ def refine(
     key: Array,
     *,
     num_steps: int,
+    information: Information | None = None,
     learning_rate: float = 0.01,
     b1: float = 0.1,
     beta: float | Array = 1.0,
@@ -126,14 +153,20 @@ def refine(
 ) -> tuple[Gaussian, RefineInfo]:
     """psi of one document after `num_steps` refinement steps, and the bound before each.
 
-    Adam as in the paper unless `refiner` builds another from the document's evidence; then the settings of
-    Adam do not apply. `num_steps=0` returns psi. Raises ValueError for other shapes and negative steps.
+    Adam as in the paper, one gradient evaluation a step; with the `token_information` of theta the `fisher` refiner,
+    two a step and far fewer of them; or what `refiner` builds from the document's evidence. The settings of Adam apply
+    to Adam only. `num_steps=0` returns psi. Raises ValueError for other shapes and negative steps.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps is at least 0; found {num_steps}")
     psi = _checked(psi, theta)
     known = evidence(theta, counts)
-    chosen = refiner(known) if refiner else adam(learning_rate, b1, beta=beta)
+    if refiner:
+        chosen = refiner(known)
+    elif information:
+        chosen = fisher.fisher(information, known.length, beta=beta)
+    else:
+        chosen = adam(learning_rate, b1, beta=beta)
     return refinement.refine(partial(_log_likelihood, theta, known), psi, key, refiner=chosen, num_steps=num_steps)
 
 
@@ -155,6 +188,7 @@ def dlgm(features: Callable[[Csr], Csr], **sizes) -> Model:
         evidence=batch_evidence,
         log_likelihood=log_likelihood,
         prior=gaussian.kl_to_standard,
+        information=token_information,
     )
 
 

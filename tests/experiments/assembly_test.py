@@ -3,9 +3,8 @@
 import pytest
 
 from dlgm_jax import BadInput
-from dlgm_jax.inference import refine
-from dlgm_jax.learning import scoring, steps
-from experiments.assembly import assemble, num_steps
+from dlgm_jax.learning import refinement, scoring, steps
+from experiments.assembly import assemble, choose
 from experiments.config import Config
 
 SETTINGS = {
@@ -37,32 +36,30 @@ def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
 
         monkeypatch.setattr(module, name, record)
 
-    spy(refine, "adam")
+    monkeypatch.setattr(refinement, "adam", lambda *settings: settings)
     spy(steps, "algorithm1")
     spy(steps, "adam")
     spy(scoring, "scorer")
     monkeypatch.setattr(steps, "adam", lambda rate, **more: calls.setdefault("optimiser", (rate, more)))
     assembly.training_step()
     _, settings = calls["algorithm1"][0]
-    assert settings.pop("num_steps") == 6
-    calls["adam"].clear()
-    settings.pop("refiner")(0.25)
-    assert calls["adam"] == [((0.02, 0.3), {"beta": 0.25})]
+    assert settings.pop("refinement") == (6, 0.02, 0.3)
     assert settings == {"kl_anneal_steps": 11, "input_dropout": 0.25, "length_weighting": 0.5}
     assert calls["optimiser"] == (0.001, {"weight_decay": 0.125})
-    calls["adam"].clear()
     assembly.score_with(iwae_samples=5)
-    assert calls["adam"] == [((0.04, 0.3), {})]
     _, settings = calls["scorer"][0]
-    assert (settings["num_steps"], settings["num_samples"], settings["iwae_samples"]) == (8, 3, 5)
+    assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "iwae_samples": 5}
 
 
-def test_m_minus_1_evaluations_or_a_refusal():
-    pairs = refine.Refiner(init=lambda psi: psi, step=lambda *a: a, evaluations_per_step=2)
-    assert num_steps("M", 11, pairs) == 5
-    assert num_steps("M", 1, pairs) == 0
-    with pytest.raises(BadInput, match="--M: expected 1 plus a multiple of 2, found 100"):
-        num_steps("M", 100, pairs)
+def test_m_minus_1_evaluations_or_a_refusal(nvdm_folder):
+    assert choose("M", "adam", 100, 0.01, 0.1).num_steps == 99
+    assert choose("M", "fisher", 11, 0.01, 0.1).num_steps == 5
+    assert choose("M", "fisher", 1, 0.01, 0.1).num_steps == 0
+    with pytest.raises(BadInput, match=r"--M: expected an odd number.*, found 100"):
+        choose("M", "fisher", 100, 0.01, 0.1)
+    fisher = Config(dataset=str(nvdm_folder), refiner="fisher", M=9, eval_refiner="fisher", valid_size=40).resolved()
+    with pytest.raises(BadInput, match=r"--eval_M: expected an odd number.*, found 100"):
+        assemble(fisher).score_with()
 
 
 def test_dropped_validation_documents_are_not_trained_on(nvdm_folder):

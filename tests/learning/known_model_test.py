@@ -7,8 +7,8 @@ import pytest
 
 from dlgm_jax import features
 from dlgm_jax.data import batches
-from dlgm_jax.inference.refine import adam
 from dlgm_jax.learning import scoring, steps
+from dlgm_jax.learning.refinement import adam
 from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.types import Dense, Mlp, Params, Theta
 from tests.conftest import as_corpus, log_linear_corpus
@@ -44,13 +44,13 @@ def true_perplexity():
 
 
 def score(params, num_steps=199):
-    scorer = scoring.scorer(MODEL, refiner=adam(0.02), num_steps=num_steps, num_samples=4, iwae_samples=100)
+    scorer = scoring.scorer(MODEL, refinement=adam(num_steps, 0.02), num_samples=4, iwae_samples=100)
     return scoring.score_corpus(scorer, params, batches.ordered_batches(TEST, BATCH, sizes=PADDED), jax.random.key(9))
 
 
 def trained(num_steps, epochs):
     optimiser = steps.adam(0.01)
-    step = steps.algorithm1(MODEL, optimiser, refiner=lambda beta: adam(0.05, beta=beta), num_steps=num_steps)
+    step = steps.algorithm1(MODEL, optimiser, refinement=adam(num_steps, 0.05))
     state = steps.init_state(MODEL, optimiser, jax.random.key(0), 40)
     for epoch in range(epochs):
         key = jax.random.fold_in(jax.random.key(1), epoch)

@@ -5,8 +5,8 @@ import pytest
 
 from dlgm_jax import NonFinite, elbo, features, infer, init_params, normalised_counts, refine
 from dlgm_jax.data import batches
-from dlgm_jax.inference.refine import adam
 from dlgm_jax.learning import scoring
+from dlgm_jax.learning.refinement import adam
 from dlgm_jax.models.dlgm import dlgm
 from tests import oracles
 from tests.conftest import as_corpus
@@ -20,7 +20,7 @@ PARAMS = init_params(jax.random.key(0), 10, **SIZES)
 
 
 def score(batch_size=8, params=PARAMS, **settings):
-    scorer = scoring.scorer(MODEL, refiner=adam(0.02), num_steps=5, **settings)
+    scorer = scoring.scorer(MODEL, refinement=adam(5, 0.02), **settings)
     ordered = batches.ordered_batches(CORPUS, batch_size, sizes=batches.padded_sizes(batch_size, CORPUS))
     return scoring.score_corpus(scorer, params, ordered, jax.random.key(5))
 

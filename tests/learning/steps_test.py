@@ -8,10 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from dlgm_jax import elbo, features, infer, refine, tfidf
+from dlgm_jax import elbo, features, infer, refine, tfidf, token_information
 from dlgm_jax.data import batches
-from dlgm_jax.inference import refine as refinement
-from dlgm_jax.learning import steps
+from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import dlgm
 from tests.conftest import as_corpus
 
@@ -28,8 +27,7 @@ def make(num_steps=0, optimiser=None, **settings):
     step = steps.algorithm1(
         model,
         optimiser,
-        refiner=lambda beta: refinement.adam(0.05, 0.1, beta=beta),
-        num_steps=num_steps,
+        refinement=refinement.adam(num_steps, 0.05, 0.1),
         **settings,
     )
     return step, steps.init_state(model, optimiser, jax.random.key(0), 12)
@@ -136,7 +134,8 @@ def test_adam_is_the_published_rule_with_decay_of_matrices_only():
     np.testing.assert_allclose(parameters["bias"], expected[2:], rtol=1e-5)
 
 
-def test_a_document_s_refinement_does_not_depend_on_its_batch():
+@pytest.mark.parametrize("how", [refinement.adam(10), refinement.preconditioned(5)], ids=["adam", "fisher"])
+def test_a_document_s_refinement_does_not_depend_on_its_batch(how):
     step, state = make()
     del step
     model = dlgm(lambda counts: counts, latent_dim=3, generative_widths=(6,), inference_widths=(7,))
@@ -144,19 +143,46 @@ def test_a_document_s_refinement_does_not_depend_on_its_batch():
 
     def refined(documents, batch_size):
         batch = batch_of(documents, batch_size)
-        return steps.refine_batch(
+        return refinement.refine_batch(
+            how,
             model,
             theta,
             model.encode(phi, batch.counts),
             model.evidence(theta, batch),
             steps.document_keys(jax.random.key(1), batch),
-            refiner=refinement.adam(),
-            num_steps=10,
+            jax.random.key(2),
         )
 
     alone, together = refined([11], 1), refined([4, 11, 2], 7)
+    assert np.abs(alone.mean - model.encode(phi, batch_of([11], 1).counts).mean).max() > 0.01
     np.testing.assert_allclose(alone.mean[0], together.mean[1], atol=1e-5)
     np.testing.assert_allclose(alone.log_var[0], together.log_var[1], atol=1e-5)
+
+
+def test_the_fisher_refiner_in_a_step_is_the_public_one():
+    """theta of one step with plain gradients: at the psi that `refine` gives with the information of that step."""
+    optimiser = optax.sgd(RATE)
+    model = dlgm(partial(features.batch_tfidf, idf=IDF), latent_dim=3, generative_widths=(6,), inference_widths=(7,))
+    step = steps.algorithm1(model, optimiser, refinement=refinement.preconditioned(4), kl_anneal_steps=5)
+    state = steps.init_state(model, optimiser, jax.random.key(0), 12)
+    theta, phi = jax.tree.map(jnp.copy, state.params)
+    key, beta = jax.random.key(3), 0.2
+    information = token_information(theta, jax.random.fold_in(jax.random.fold_in(key, 4), 0))
+    refine_key, theta_key = jax.random.fold_in(key, 3), jax.random.fold_in(key, 1)
+
+    def loss(theta_now):
+        total = 0.0
+        for d in (4, 9):
+            x = jnp.asarray(COUNTS[d], jnp.float32)
+            guess = infer(phi, tfidf(x, IDF))
+            keys = jax.random.fold_in(refine_key, d), jax.random.fold_in(theta_key, d)
+            psi, _ = refine(theta, guess, x, keys[0], num_steps=4, information=information, beta=beta)
+            total -= elbo(theta_now, psi, x, keys[1], beta=beta)
+        return total
+
+    expected = jax.tree.map(lambda p, g: p - RATE * g, theta, jax.grad(loss)(theta))
+    state, _ = step(state, batch_of([4, 9], 3), key)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), state.params.theta, expected)
 
 
 def test_an_empty_document_moves_towards_the_prior():
@@ -178,7 +204,7 @@ def test_at_most_three_compilations():
     corpus = as_corpus(counts)
     model = dlgm(lambda counts: counts, latent_dim=2, generative_widths=(), inference_widths=(3,))
     optimiser = steps.adam(1e-3)
-    step = steps.algorithm1(model, optimiser, refiner=lambda beta: refinement.adam(), num_steps=1)
+    step = steps.algorithm1(model, optimiser, refinement=refinement.adam(1))
     state = steps.init_state(model, optimiser, jax.random.key(0), 3000)
     sizes = batches.padded_sizes(16, corpus)
     seen = set()

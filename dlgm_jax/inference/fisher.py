@@ -1,0 +1,104 @@
+"""Refinement preconditioned by what one token tells about z.
+
+Let s = grad_z log mu_w(z) be the score of one word, z ~ p(z), w ~ mu(z). Its covariance F = E[s s^T] is the Fisher
+information of a token and a property of theta alone; the posterior precision of a document of N tokens is close to
+I + N F. One [K, K] matrix so preconditions every document.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dlgm_jax.distributions.gaussian import kl_to_standard
+from dlgm_jax.inference.elbo import LogLikelihood
+from dlgm_jax.inference.refine import Refiner
+from dlgm_jax.types import Array, Gaussian
+
+EVALUATIONS_PER_STEP = 2
+FIRST_STEP, DECAY = 0.7, 1.5  # step i moves by 0.7 * 1.5 / (1.5 + i) of the way
+TOKEN_RADIUS = 0.5  # a step may change the log-probabilities of tokens by so many nats (root mean square)
+NOISE = 5.0  # in sqrt(K) nats: a bound that falls by more is worse, not only unlucky
+SHRINK = 0.25  # of the radius of a document whose step made it worse
+TINY = 1e-6
+
+
+class Information(NamedTuple):
+    """The Fisher information of one token, F = Q diag(scale) Q^T."""
+
+    directions: Array  # [K, K], Q
+    scale: Array  # [K], in nats
+
+
+class Trust(NamedTuple):
+    """What is known of one document."""
+
+    psi: Gaussian  # the last one whose bound was not worse
+    bound: Array  # [], the estimate at it
+    radius: Array  # []
+    observed: Array  # [], sum of the curvature d.H d met on the way
+    expected: Array  # [], the same as N d.F d says
+    step: Array  # [], steps so far; one that the region cuts short counts in part
+
+
+def token_information(
+    token_scores: Callable[[Array, Array], Array], key: Array, *, latent_dim: int, num_samples: int = 100, dtype=None
+) -> Information:
+    """F of a model, estimated from `num_samples` draws of z from the prior.
+
+    `token_scores(z, key)` gives the scores [words, K] of some words drawn at z [K].
+    """
+
+    def second_moment(sample):
+        z_key, words_key = jax.random.split(jax.random.fold_in(key, sample))
+        scores = token_scores(jax.random.normal(z_key, (latent_dim,), dtype), words_key)
+        return scores.T @ scores / len(scores)
+
+    mean = jnp.mean(jax.vmap(second_moment)(jnp.arange(num_samples)), axis=0)
+    scale, directions = jnp.linalg.eigh(mean)
+    return Information(directions, jnp.maximum(scale, 0))
+
+
+def fisher(information: Information, length: Array, *, beta: float | Array = 1.0) -> Refiner:
+    """Refines a document of `length` tokens under the standard normal prior, by antithetic pairs z = mean +- d.
+
+    mean climbs (beta I + c N F)^-1 grad within a trust region; the variances are beta / (beta + c N diag F). c is the
+    document's own curvature as the half differences of the pairs show it, over that of F. A step after which the
+    bound is worse by more than noise is taken back, and the region shrinks.
+    """
+    directions, scale = information
+    diagonal = jnp.sum(scale * directions**2, axis=1)
+
+    def init(psi: Gaussian) -> Trust:
+        weight = jnp.asarray(psi.mean.size / 2, psi.mean.dtype)
+        return Trust(
+            psi, jnp.full_like(weight, -jnp.inf), jnp.ones_like(weight), weight, weight, jnp.zeros_like(weight)
+        )
+
+    def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> tuple[Gaussian, Trust, Array]:
+        mean, log_var = psi
+        d = jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape, mean.dtype)
+        values, gradients = jax.vmap(jax.value_and_grad(log_likelihood))(jnp.stack([mean + d, mean - d]))
+        bound = jnp.mean(values) - beta * kl_to_standard(psi)
+        accepted = bound > state.bound - NOISE * jnp.sqrt(mean.size)
+        radius = jnp.where(accepted, 1, SHRINK) * state.radius
+
+        observed = state.observed + jnp.maximum(-d @ (gradients[0] - gradients[1]) / 2, 0)
+        expected = state.expected + length * jnp.sum(scale * (d @ directions) ** 2)
+        tokens = length * observed / expected
+
+        gradient = (jnp.mean(gradients, axis=0) - beta * mean) @ directions
+        move = gradient / (beta + tokens * scale)
+        posterior_norm, token_norm = jnp.sum(move * gradient), jnp.sum(scale * move**2)
+        reach = jnp.maximum(mean.size / (posterior_norm + TINY), TOKEN_RADIUS**2 / (token_norm + TINY))
+        share = jnp.minimum(1, radius * jnp.sqrt(reach))
+        size = share * FIRST_STEP * DECAY / (DECAY + state.step)
+
+        moved = Gaussian(mean + size * directions @ move, -jnp.log1p(tokens * diagonal / beta))
+        chosen, kept, best = jax.tree.map(
+            lambda new, old: jnp.where(accepted, new, old), (moved, psi, bound), (state.psi, state.psi, state.bound)
+        )
+        return chosen, Trust(kept, best, radius, observed, expected, state.step + share), bound
+
+    return Refiner(init, step, EVALUATIONS_PER_STEP)

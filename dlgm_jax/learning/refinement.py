@@ -1,0 +1,56 @@
+"""Refinement of all documents of a batch, and what is prepared for it once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from dlgm_jax.inference import fisher, refine
+from dlgm_jax.inference.refine import Refiner
+from dlgm_jax.types import Array, Gaussian, Model
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A refiner for the documents of a model, and for how many steps it runs."""
+
+    prepare: Callable[..., Callable[[Any], Refiner]]  # model, theta, key, beta -> (evidence of a document -> Refiner)
+    num_steps: int
+
+
+def adam(num_steps: int, learning_rate: float = 0.01, b1: float = 0.1) -> Refinement:
+    """The paper's: Adam on one-sample gradients."""
+
+    def prepare(model: Model, theta, key: Array, beta: Array):
+        return lambda evidence: refine.adam(learning_rate, b1, prior=model.prior, beta=beta)
+
+    return Refinement(prepare, num_steps)
+
+
+def preconditioned(num_steps: int) -> Refinement:
+    """The `fisher` refiner: theta's token information, estimated once for the batch, preconditions every document."""
+
+    def prepare(model: Model, theta, key: Array, beta: Array):
+        information = model.information(theta, key)
+        return lambda evidence: fisher.fisher(information, evidence.length, beta=beta)
+
+    return Refinement(prepare, num_steps)
+
+
+def refine_batch(
+    refinement: Refinement, model: Model, theta, psi: Gaussian, evidence, keys: Array, key: Array, *, beta=1.0
+) -> Gaussian:
+    """psi of every document after refinement: [B, K]; `keys` [B] belong to the documents, `key` to the batch."""
+    if not refinement.num_steps:
+        return psi
+    refiner = refinement.prepare(model, theta, key, beta)
+
+    def one(psi, evidence, key):
+        def log_likelihood(z):
+            return model.log_likelihood(theta, z, evidence)
+
+        steps = refinement.num_steps
+        return refine.refine(log_likelihood, psi, key, refiner=refiner(evidence), num_steps=steps)[0]
+
+    return jax.vmap(one)(psi, evidence, keys)
