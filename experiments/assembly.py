@@ -72,7 +72,7 @@ class Assembly:
         return steps.algorithm1(
             self.model,
             self.optimiser(),
-            refinement=choose("M", config.refiner, config.M, config.psi_learning_rate, config.psi_beta1),
+            refinement=chosen(config.refiner, config.M, config.psi_learning_rate, config.psi_beta1),
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
@@ -87,7 +87,7 @@ class Assembly:
         rate, b1 = config.eval_psi_learning_rate, config.psi_beta1
         score = scoring.scorer(
             self.model,
-            refinement=choose("eval_M", config.eval_refiner, config.eval_M, rate, b1),
+            refinement=chosen(config.eval_refiner, config.eval_M, rate, b1),
             num_samples=config.eval_samples,
             iwae_samples=iwae_samples,
         )
@@ -100,14 +100,11 @@ class Assembly:
         return score_split
 
 
-def choose(flag: str, refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
-    """The refinement that costs M - 1 gradient evaluations of log p(x|z) per document; a remainder is refused."""
-    if refiner == "adam":
-        return refinement.adam(M - 1, learning_rate, b1)
-    num_steps, remainder = divmod(M - 1, fisher.EVALUATIONS_PER_STEP)
-    if remainder:
-        raise BadInput(f"--{flag}: expected an odd number, two evaluations for each step of fisher plus 1, found {M}")
-    return refinement.preconditioned(num_steps)
+def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
+    """The refinement that costs M - 1 gradient evaluations of log p(x|z) per document."""
+    if refiner == "fisher":
+        return refinement.preconditioned((M - 1) // fisher.EVALUATIONS_PER_STEP)
+    return refinement.adam(M - 1, learning_rate, b1)
 
 
 def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
@@ -136,6 +133,14 @@ def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
         idf=idf,
         model=dlgm(encoded, **model_sizes(config.to_json())),
     )
+
+
+def choose_precision(name: str) -> None:
+    """Of the factors of all matrix products; their sums are float32. Raises BadInput where there is no choice."""
+    if name != "float32" and jax.default_backend() == "cpu":
+        raise BadInput(f"--precision: expected float32 on a CPU, found {name}")
+    precision = {"float32": "highest", "tf32": "tensorfloat32", "bf16": "BF16_BF16_F32"}[name]
+    jax.config.update("jax_default_matmul_precision", precision)
 
 
 def keep_compilations() -> None:

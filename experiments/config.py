@@ -19,6 +19,7 @@ from dlgm_jax.types import BadInput, NonFinite
 FEATURES = ("tfidf", "tfidf_smooth", "norm")
 SCHEDULES = ("constant", "cosine")
 REFINERS = ("adam", "fisher")
+PRECISIONS = ("float32", "tf32", "bf16")
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 WIDTHS = {1: (), 3: (400, 400)}
 
@@ -70,6 +71,11 @@ class Config:
     )
     valid_size: int = setting(500, "training documents held out for validation", "positive")
     seed: int = setting(0, "decides weights, split, order and noise", "natural")
+    precision: str = setting(
+        "float32",
+        "of the factors in matrix products, on a GPU or TPU: float32, tf32, bf16; sums are float32",
+        "precision",
+    )
     eval_M: int = setting(100, "as --M, in evaluation", "positive")
     eval_refiner: str = setting("adam", "as --refiner, in evaluation; only adam's scores are the paper's", "refiner")
     eval_psi_learning_rate: float = setting(0.008, "as --psi_learning_rate, in evaluation", "above_zero")
@@ -84,6 +90,9 @@ class Config:
                 expected, holds = CHECKS[check]
                 if not holds(value):
                     raise BadInput(f"--{item.name}: expected {expected}, found {value!r}")
+        for flag, M, refiner in (("M", self.M, self.refiner), ("eval_M", self.eval_M, self.eval_refiner)):
+            if refiner == "fisher" and M % 2 == 0:
+                raise BadInput(f"--{flag}: expected an odd number (fisher takes two evaluations a step), found {M}")
 
     def resolved(self) -> "Config":
         """With widths filled in by --model, and a folder by its whole path."""
@@ -136,6 +145,7 @@ CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "share": ("a number from 0 to below 1", lambda v: 0 <= v < 1),
     "features": (f"one of {', '.join(FEATURES)}", lambda v: v in FEATURES),
     "refiner": (f"one of {', '.join(REFINERS)}", lambda v: v in REFINERS),
+    "precision": (f"one of {', '.join(PRECISIONS)}", lambda v: v in PRECISIONS),
     "schedule": (f"one of {', '.join(SCHEDULES)}", lambda v: v in SCHEDULES),
     "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda v: v in ACTIVATIONS),
 }
@@ -159,6 +169,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.0,
         "length_weighting": 0.0,
         "valid_size": 500,
+        "precision": "float32",
         "eval_M": 100,
         "eval_refiner": "adam",
         "eval_psi_learning_rate": 0.008,
@@ -181,6 +192,13 @@ class Command:
             raise BadInput(f"--{name}: expected a folder, found {'nothing' if value is None else repr(value)}")
         return str(value)
 
+    def numbers(self, name: str) -> list[int]:
+        """A flag of the command that is whole numbers from 1, as 500,1000."""
+        parts = str(self.own[name]).split(",") if self.own[name] else []
+        if not all(part.strip().isdecimal() and 1 <= int(part) <= 10_000_000 for part in parts):
+            raise BadInput(f"--{name}: expected whole numbers from 1 as 500,1000, found {shown(repr(self.own[name]))}")
+        return [int(part) for part in parts]
+
     def config(self) -> Config:
         """The preset with what was given on top."""
         preset = self.own.get("preset", "default")
@@ -198,7 +216,7 @@ def parse(
     chosen = [item for item in fields(Config) if settings is None or item.name in settings]
     values = flags.FlagValues()
     for name, (default, help) in own.items():
-        define: Any = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
+        define: Any = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer}.get(type(default), flags.DEFINE_string)
         define(name, default, help, flag_values=values)
     for item in chosen:
         define: Any = {int: flags.DEFINE_integer, int | None: flags.DEFINE_integer, float: flags.DEFINE_float}.get(

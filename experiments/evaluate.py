@@ -8,13 +8,18 @@ from pathlib import Path
 
 from dlgm_jax.run import load_run
 from dlgm_jax.types import BadInput
-from experiments.assembly import assemble, keep_compilations
+from experiments.assembly import assemble, choose_precision, keep_compilations
 from experiments.config import Config, parse, run_main
 from experiments.train import scores_beside_unigram
 from experiments.workdir import check_corpus
 
 OWN_FLAGS = {"workdir": (None, "the folder of the run")}
-SETTINGS = ["dataset", "psi_beta1", *(item.name for item in fields(Config) if item.name.startswith("eval_"))]
+SETTINGS = [
+    "dataset",
+    "psi_beta1",
+    "precision",
+    *(item.name for item in fields(Config) if item.name.startswith("eval_")),
+]
 
 
 def main(argv: list[str]) -> None:
@@ -23,13 +28,15 @@ def main(argv: list[str]) -> None:
     keep_compilations()
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
+    choose_precision(config.precision)
     assembly = assemble(config, run.idf)
     if assembly.train.vocabulary != run.vocabulary:
         raise BadInput(f"--dataset: expected the vocabulary of {workdir}, found another in {config.dataset}")
     if "dataset" not in command.given:
         check_corpus(workdir, assembly.splits)
 
-    print(f"Scoring {workdir} ({config.name}) on {config.dataset} with eval_M={config.eval_M} ...", flush=True)
+    how = f"eval_M={config.eval_M} by {config.eval_refiner}"
+    print(f"Scoring {workdir} ({config.name}) on {config.dataset} with {how} ...", flush=True)
     score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
     scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
     print(scores_beside_unigram(assembly, scores))

@@ -11,33 +11,38 @@ import matplotlib.pyplot as plt
 
 from dlgm_jax.embeddings.neighbours import nearest
 from dlgm_jax.introspection.spectrum import active_directions
+from experiments.config import Config
 
 NEIGHBOURS = 6
 
 
-def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], eval_M: int) -> str:
+def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config) -> str:
     """A column for each split (the fields of Scores), beside the unigram model's perplexity."""
+    refined = f"M={config.eval_M}" + ("" if config.eval_refiner == "adam" else f" by {config.eval_refiner}")
     rows = [("documents", "documents", ",")]
     if any(scores["empty_documents"] for scores in columns.values()):
         rows.append(("  of them without words: in no perplexity", "empty_documents", ","))
     rows += [
         ("unigram model", "unigram", ".1f"),
         ("M=1, at the network's guess", "perplexity", ".1f"),
-        (f"M={eval_M}, refined", "perplexity_refined", ".1f"),
+        (f"{refined}, refined", "perplexity_refined", ".1f"),
     ]
     if any(scores["perplexity_importance_weighted"] for scores in columns.values()):
         rows.append(("importance-weighted bound, refined", "perplexity_importance_weighted", ".1f"))
     rows += [
         ("corpus total, M=1", "corpus_perplexity", ".1f"),
-        (f"corpus total, M={eval_M}", "corpus_perplexity_refined", ".1f"),
+        (f"corpus total, {refined}", "corpus_perplexity_refined", ".1f"),
         ("KL, nats a document, M=1", "kl", ".1f"),
-        (f"KL, nats a document, M={eval_M}", "kl_refined", ".1f"),
+        (f"KL, nats a document, {refined}", "kl_refined", ".1f"),
         ("active latent units", "active_units", "d"),
     ]
     lines = [f"{'Perplexity (upper bounds, mean over documents)':<48}" + "".join(f"{split:>12}" for split in columns)]
     for title, name, form in rows:
         values = [(scores | {"unigram": unigram[split]})[name] for split, scores in columns.items()]
         lines.append(f"{title:<48}" + "".join(f"{value:>12{form}}" for value in values))
+    lines.append(
+        f"Refined by {config.eval_refiner}, {config.eval_M - 1} gradient evaluations; {config.precision} products."
+    )
     return "\n".join(lines)
 
 

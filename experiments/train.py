@@ -20,7 +20,7 @@ from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores, unigram_perplexity
 from experiments import report
 from experiments import workdir as folder
-from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, keep_compilations
+from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, choose_precision, keep_compilations
 from experiments.config import parse, run_main
 from experiments.dry_run import expectations
 
@@ -39,6 +39,7 @@ def main(argv: list[str]) -> None:
     config = command.config()
     workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
     keep_compilations()
+    choose_precision(config.precision)
 
     if command.own["dry_run"]:
         print(expectations(assemble(config)))
@@ -126,7 +127,7 @@ def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
     """The perplexities of every split beside the unigram model's."""
     unigram = {split: unigram_perplexity(assembly.train, assembly.splits[split]) for split in scores}
     columns = {split: asdict(score) for split, score in scores.items()}
-    return report.score_table(columns, unigram, assembly.config.eval_M)
+    return report.score_table(columns, unigram, assembly.config)
 
 
 def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:

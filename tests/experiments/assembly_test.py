@@ -1,10 +1,7 @@
 """From a Config to the pieces of a run."""
 
-import pytest
-
-from dlgm_jax import BadInput
 from dlgm_jax.learning import refinement, scoring, steps
-from experiments.assembly import assemble, choose
+from experiments.assembly import assemble, chosen
 from experiments.config import Config
 
 SETTINGS = {
@@ -51,15 +48,20 @@ def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
     assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "iwae_samples": 5}
 
 
-def test_m_minus_1_evaluations_or_a_refusal(nvdm_folder):
-    assert choose("M", "adam", 100, 0.01, 0.1).num_steps == 99
-    assert choose("M", "fisher", 11, 0.01, 0.1).num_steps == 5
-    assert choose("M", "fisher", 1, 0.01, 0.1).num_steps == 0
-    with pytest.raises(BadInput, match=r"--M: expected an odd number.*, found 100"):
-        choose("M", "fisher", 100, 0.01, 0.1)
-    fisher = Config(dataset=str(nvdm_folder), refiner="fisher", M=9, eval_refiner="fisher", valid_size=40).resolved()
-    with pytest.raises(BadInput, match=r"--eval_M: expected an odd number.*, found 100"):
-        assemble(fisher).score_with()
+def test_m_minus_1_evaluations():
+    assert chosen("adam", 100, 0.01, 0.1).num_steps == 99
+    assert chosen("fisher", 11, 0.01, 0.1).num_steps == 5
+    assert chosen("fisher", 1, 0.01, 0.1).num_steps == 0
+
+
+def test_the_fisher_refiner_arrives_in_training_and_in_evaluation(nvdm_folder, monkeypatch):
+    config = Config(dataset=str(nvdm_folder), valid_size=40, refiner="fisher", M=9, eval_refiner="fisher", eval_M=5)
+    calls = []
+    monkeypatch.setattr(refinement, "preconditioned", lambda num_steps: calls.append(num_steps) or refinement.adam(1))
+    assembly = assemble(config.resolved())
+    assembly.training_step()
+    assembly.score_with()
+    assert calls == [4, 2]
 
 
 def test_dropped_validation_documents_are_not_trained_on(nvdm_folder):

@@ -1,0 +1,90 @@
+"""Times taken in alternation, and where: tables for people, JSON for programs."""
+
+import gc
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # else torch's idle threads spin while XLA is timed
+
+import jax
+import numpy as np
+
+OWN_FLAGS = {
+    "repeats": (7, "timed runs of each candidate; the medians are shown"),
+    "output": (None, "the JSON file; unset: runs/benchmarks/<name>.json"),
+}
+
+
+def alternate(candidates: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median seconds of each candidate, run in turns after two warm-up runs of each."""
+    for run in candidates.values():
+        for _ in range(2):
+            jax.block_until_ready(run())
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(repeats):
+        for name, run in candidates.items():
+            began = time.perf_counter()
+            jax.block_until_ready(run())
+            seconds[name].append(time.perf_counter() - began)
+    gc.collect()
+    return {name: float(np.median(times)) for name, times in seconds.items()}
+
+
+def surroundings() -> dict[str, Any]:
+    """Versions, threads and devices."""
+    versions = {}
+    for package in ("jax", "jaxlib", "numpy", "torch"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    devices = jax.devices()
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "processor": _processor(),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "devices": f"{len(devices)} {devices[0].device_kind}",
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Aligned columns; numbers with three significant digits."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [names, *([_shown(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in cells)
+
+
+def report(name: str, path: str | None, tables: dict[str, list[dict[str, Any]]], settings: dict[str, Any]) -> None:
+    """Prints the tables and writes them with what they were taken on."""
+    where = Path(path or f"runs/benchmarks/{name}.json")
+    where.parent.mkdir(parents=True, exist_ok=True)
+    record = {"benchmark": name, "settings": settings, "taken_on": surroundings(), **tables}
+    where.write_text(json.dumps(record, indent=1) + "\n")
+    for title, rows in tables.items():
+        print(f"\n{title}\n{table(rows)}")
+    taken = record["taken_on"]
+    print(f"\n{taken['processor']}, {taken['threads']} threads, {taken['devices']}, load {taken['load']:.1f}")
+    print(f"Written to {where}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+    return "-" if value is None else str(value)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
