@@ -196,7 +196,7 @@ class Command:
         """A flag of the command that is whole numbers from 1, as 500,1000."""
         parts = str(self.own[name]).split(",") if self.own[name] else []
         if not all(part.strip().isdecimal() and 1 <= int(part) <= 10_000_000 for part in parts):
-            raise BadInput(f"--{name}: expected whole numbers from 1 as 500,1000, found {shown(repr(self.own[name]))}")
+            raise BadInput(f"--{name}: expected whole numbers from 1 as 500,1000, found {shown(self.own[name])}")
         return [int(part) for part in parts]
 
     def config(self) -> Config:

@@ -16,6 +16,7 @@ import numpy as np
 from dlgm_jax.models.dlgm import log_probs
 from dlgm_jax.types import Array, Evidence, Theta
 
+STEP = 1e-9  # along the gradient from one evaluation to the next
 torch: Any = import_module("torch") if find_spec("torch") else None
 
 
@@ -29,7 +30,7 @@ def chain(evaluate: Callable[[Array], tuple[Array, Array]], z: Array, num_evalua
 
     def body(z, _):
         _, gradient = evaluate(z)
-        return z + 1e-9 * gradient, None
+        return z + STEP * gradient, None
 
     return jax.lax.scan(body, z, None, length=num_evaluations)[0]
 
@@ -64,7 +65,7 @@ def torch_candidates(theta: Theta, z: Array, evidence: Evidence, num_evaluations
         for _ in range(num_evaluations):
             z = z.detach().requires_grad_(True)
             bound(z).backward()
-            z = z.detach() + 1e-9 * z.grad
+            z = z.detach() + STEP * z.grad
         return z
 
     return {

@@ -30,7 +30,7 @@ OWN_FLAGS = measure.OWN_FLAGS | {
 
 
 def main(argv: list[str]) -> None:
-    settings = ["dataset", "K", "batch_size", "seed"]
+    settings = ["dataset", "K", "batch_size", "valid_size", "seed"]
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     chosen: dict[str, Any] = {"learning_rate": 0.0008} | command.given
     config = Config(**chosen)

@@ -1,0 +1,60 @@
+"""The benchmarks at a tiny size: that they run, write what they found, and that the peers do the same work."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dlgm_jax import BadInput
+from experiments.benchmarks import jacobian, peers, refinement, scaling, step
+from experiments.config import Config
+
+ARGUMENTS = {
+    refinement: ["--epochs=1", "--vocab=30", "--K=4", "--batch_size=50", "--documents=40", "--samples=2"],
+    step: ["--K=4", "--batch_size=50", "--valid_size=40", "--fisher_M=3", "--adam_M=3"],
+    jacobian: ["--vocab=40", "--K=4", "--samples=7"],
+    scaling: ["--documents=8", "--vocab=30", "--latent=3", "--widths=5", "--corpora=600", "--M=3"],
+}
+
+
+@pytest.mark.parametrize("benchmark", ARGUMENTS, ids=lambda module: module.__name__.split(".")[-1])
+def test_a_benchmark_prints_its_tables_and_writes_them(benchmark, nvdm_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(peers, "torch", None)
+    for module in (refinement, step, jacobian):
+        monkeypatch.setattr(module, "WIDTHS", {"deep": (5, 4)})
+    monkeypatch.setattr(refinement, "FISHER", (2,))
+    monkeypatch.setattr(refinement, "ADAM", 2)
+    monkeypatch.setattr(scaling, "BASE", {"B": 8, "V": 30, "K": 3, "H": 5})
+    dataset = [f"--dataset={nvdm_folder}"] if benchmark in (refinement, step) else []
+    path = tmp_path / "deep" / "found.json"
+    benchmark.main([benchmark.__name__, *dataset, *ARGUMENTS[benchmark], "--repeats=1", f"--output={path}"])
+    record = json.loads(path.read_text())
+    printed = capsys.readouterr().out
+    tables = [value for value in record.values() if isinstance(value, list)]
+    assert tables
+    for row in (row for rows in tables for row in rows):
+        numbers = [value for value in row.values() if isinstance(value, float)]
+        assert numbers
+        assert np.isfinite(numbers).all()
+    assert record["taken_on"]["threads"] >= 1
+    assert str(path) in printed
+
+
+def test_a_malformed_list_is_refused():
+    with pytest.raises(BadInput, match="--vocab: expected whole numbers from 1 as 500,1000, found '5,x'"):
+        jacobian.main(["jacobian", "--vocab=5,x"])
+
+
+@pytest.mark.parametrize(("widths", "size"), [((), 0.01), ((6, 7), 10.0)], ids=["log-linear", "two-layers"])
+def test_the_peers_do_the_same_work(widths, size, monkeypatch):
+    """A few evaluations with steps that can be seen end at the same z."""
+    monkeypatch.setattr(peers, "STEP", size)
+    found = refinement.candidates(Config(K=3, batch_size=5), 11, widths)
+    ends = {name: np.asarray(found[name]()) for name in found if name in ("ours", "plain scan", "torch eager")}
+    assert len(ends) == (3 if peers.torch else 2)
+    for name, end in ends.items():
+        assert np.isfinite(end).all()
+        np.testing.assert_allclose(end, ends["ours"], atol=1e-3, err_msg=name)
+    start = np.random.default_rng(0)
+    start.poisson(60 / 11, (5, 11))
+    assert np.abs(ends["ours"] - start.standard_normal((5, 3))).max() > 0.1
