@@ -1,18 +1,24 @@
-"""Jacobian vectors: how each word's potential, log-probability or probability moves with z (eq. 4)."""
+"""Jacobian vectors: how each word's potential, log-probability or probability moves with z (eq. 4).
 
+Potentials are linear in the hidden layer, gamma(z) = h(z) W + b, so only J_h = dh/dz [H, K] is ever differentiated:
+
+    J_pot = W^T J_h        J_log = J_pot - 1 (mu W^T) J_h        J_prob = mu * J_log
+
+and the means of the first two need one [V, K] product for all samples.
+"""
+
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-from dlgm_jax.models.dlgm import latent_dim, log_probs, potentials, vocab_size
-from dlgm_jax.types import Array, Params
+from dlgm_jax import networks
+from dlgm_jax.models.dlgm import latent_dim, potentials
+from dlgm_jax.types import Array, Mlp, Params, Theta
 
-VARIANTS = {
-    "pot": potentials,
-    "log": log_probs,
-    "prob": lambda theta, z: jnp.exp(log_probs(theta, z)),
-}
+VARIANTS = "pot", "log", "prob"
+BLOCK = 100  # samples of z taken at once by `jacobian_mean`
 
 
 @partial(jax.jit, static_argnames="variant")
@@ -21,32 +27,143 @@ def jacobian_at(params: Params, z: Array, *, variant: str = "log") -> Array:
 
     Raises ValueError for another variant or another shape of z.
     """
-    _check_variant(variant)
-    z = jnp.asarray(z, params.theta.output.weights.dtype)
-    if z.shape != (latent_dim(params.theta),):
-        raise ValueError(f"z has shape {z.shape}, expected {(latent_dim(params.theta),)}; vmap for more")
-    return jax.jacfwd(partial(VARIANTS[variant], params.theta))(z)
+    return _jacobian(params.theta, z, variant)
+
+
+@partial(jax.jit, static_argnames="variant")
+def jacobian_rows(params: Params, z: Array, ids: Array, *, variant: str = "log") -> Array:
+    """The rows of J(z) (eq. 4) for the words ids [n]: [n, K], without the others; z is [K].
+
+    Ids are integers with 0 <= id < V, which cannot be checked under jit: others give rows of NaN. Raises
+    ValueError for another variant, another shape of z, and ids that are not a vector of integers.
+    """
+    ids = jnp.asarray(ids)
+    if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
+        raise ValueError(f"ids have shape {ids.shape} and dtype {ids.dtype}, expected (n,) and an integer dtype")
+    return _jacobian(params.theta, z, variant, partial(_columns, ids=ids.astype(int)))
 
 
 @partial(jax.jit, static_argnames=("num_samples", "variant"))
 def jacobian_mean(params: Params, key: Array, *, num_samples: int = 400, variant: str = "log") -> Array:
-    """J_mean = E_{p(z)}[J(z)]: [V, K], the plain average over `num_samples` draws of z from the prior.
+    """J_mean = E_{p(z)}[J(z)]: [V, K], the plain average over `num_samples` draws of z from the prior (eq. 4).
 
-    Samples are summed one after the other, so only a few [V, K] matrices are alive at any time, also under `grad`.
+    E[J_pot] = W^T E[J_h] and E[J_log] = E[J_pot] - 1 E[(mu W^T) J_h]; E[J_prob] takes a [V, K] product per sample, or
+    one in the log-linear model. Samples are summed in blocks, so memory does not grow with them, also under `grad`.
     """
     _check_variant(variant)
     if num_samples < 1:
         raise ValueError(f"num_samples is at least 1; found {num_samples}")
-    dtype = params.theta.output.weights.dtype
-    shape = (vocab_size(params.theta), latent_dim(params.theta))
+    theta = params.theta
+    mean = partial(_prior_mean, theta, key, num_samples)
+    if variant == "prob":
+        return mean(partial(_prob, theta)).T
+    if variant == "pot":
+        return theta.output.weights.T @ mean(partial(_hidden, theta.hidden))
+    hidden, expected = mean(partial(_hidden_and_expected, theta))
+    return theta.output.weights.T @ hidden - expected
+
+
+def _jacobian(theta: Theta, z, variant: str, pick: Callable[[Array], Array] = lambda words: words) -> Array:
+    """The rows that `pick`, [..., V] -> [..., n], takes: [n, K]."""
+    _check_variant(variant)
+    weights = theta.output.weights
+    z = jnp.asarray(z, weights.dtype)
+    if z.shape != (latent_dim(theta),):
+        raise ValueError(f"z has shape {z.shape}, expected {(latent_dim(theta),)}; vmap for more")
+    hidden = jax.jacfwd(partial(networks.mlp, theta.hidden))(z)
+    pot = pick(weights).T @ hidden
+    if variant == "pot":
+        return pot
+    mu = jax.nn.softmax(potentials(theta, z))
+    log = pot - (weights @ mu) @ hidden
+    return log if variant == "log" else pick(mu)[:, None] * log
+
+
+def _columns(words: Array, ids: Array) -> Array:
+    return words.at[..., ids].get(mode="fill", wrap_negative_indices=False)
+
+
+def _prior_mean(theta: Theta, key: Array, num_samples: int, weighted_sum: Callable):
+    """The mean of f at z_s = normal(fold_in(key, s)), from `weighted_sum`: w [S], z [S, K] -> sum_s w_s f(z_s).
+
+    Blocks have the same size S: what fills up the last one has weight 0.
+    """
+    shape, dtype = (latent_dim(theta),), theta.output.weights.dtype
+    num_blocks = -(-num_samples // BLOCK)
+    size = -(-num_samples // num_blocks)
+
+    @jax.checkpoint
+    def block(start):
+        samples = start + jnp.arange(size)
+        z = jax.vmap(lambda s: jax.random.normal(jax.random.fold_in(key, s), shape, dtype))(samples)
+        return weighted_sum((samples < num_samples).astype(dtype) / num_samples, z)
+
+    def add(total, start):
+        return jax.tree.map(jnp.add, total, block(start)), None
+
+    zero = jax.tree.map(jnp.zeros_like, jax.eval_shape(block, 0))
+    return jax.lax.scan(add, zero, size * jnp.arange(num_blocks))[0]
+
+
+def _hidden(network: Mlp, weights: Array, z: Array) -> Array:
+    """sum_s w_s J_h(z_s): [H, K].
+
+    J_h^T = W_1 diag(d_1) W_2 diag(d_2) = W_1 (W_2 * d_1 d_2^T) with the slopes d of the activations, so that two layers
+    need only the sum of d_1 d_2^T. Deeper networks are differentiated sample by sample.
+    """
+    slopes = _slopes(network, z)
+    match [layer.weights for layer in network.layers]:
+        case []:
+            return jnp.sum(weights) * jnp.eye(z.shape[1], dtype=z.dtype)
+        case [first]:
+            return (first * (weights @ slopes[0])).T
+        case [first, second]:
+            return (first @ (second * ((weights * slopes[0].T) @ slopes[1]))).T
+        case _:
+            return jnp.tensordot(weights, _hidden_jacobians(network, z), axes=1)
+
+
+def _slopes(network: Mlp, z: Array) -> list[Array]:
+    """The derivative of every activation where it is evaluated, [S, H_l] for layer l."""
+    slopes = []
+    for layer in network.layers:
+        inputs = networks.affine(layer, z)
+        z, slope = jax.jvp(networks.ACTIVATIONS[network.activation], (inputs,), (jnp.ones_like(inputs),))
+        slopes.append(slope)
+    return slopes
+
+
+def _hidden_jacobians(network: Mlp, z: Array) -> Array:
+    return jax.vmap(jax.jacfwd(partial(networks.mlp, network)))(z)
+
+
+def _expected_rows(theta: Theta, z: Array) -> tuple[Array, Array]:
+    """mu [S, V] and mu J_pot = (mu W^T) J_h [S, K], at each row of z [S, K]."""
+    hidden, pull_back = jax.vjp(partial(networks.mlp, theta.hidden), z)
+    mu = jax.nn.softmax(networks.affine(theta.output, hidden))
+    return mu, pull_back(mu @ theta.output.weights.T)[0]
+
+
+def _hidden_and_expected(theta: Theta, weights: Array, z: Array) -> tuple[Array, Array]:
+    """sum_s w_s J_h(z_s) [H, K] and sum_s w_s mu J_pot [K]."""
+    return _hidden(theta.hidden, weights, z), weights @ _expected_rows(theta, z)[1]
+
+
+def _prob(theta: Theta, weights: Array, z: Array) -> Array:
+    """sum_s w_s (mu * W^T J_h - mu (mu J_pot)), transposed, which multiplies faster: [K, V]."""
+    words = theta.output.weights
+    mu, expected = _expected_rows(theta, z)
+    mu = weights[:, None] * mu
+    total = -expected.T @ mu
 
     @jax.checkpoint
     def add(total, sample):
-        z = jax.random.normal(jax.random.fold_in(key, sample), shape[1:], dtype)
-        return total + jacobian_at(params, z, variant=variant), None
+        mu, hidden = sample
+        return total + mu * (hidden.T @ words), None
 
-    total, _ = jax.lax.scan(add, jnp.zeros(shape, dtype), jnp.arange(num_samples))
-    return total / num_samples
+    if not theta.hidden.layers:
+        return total + jnp.sum(mu, axis=0) * words
+    return jax.lax.scan(add, total, (mu, _hidden_jacobians(theta.hidden, z)))[0]
 
 
 def _check_variant(variant: str) -> None:

@@ -1,10 +1,14 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlgm_jax import init_params, jacobian_at, jacobian_mean
+from dlgm_jax import init_params, jacobian_at, jacobian_mean, jacobian_rows
+from dlgm_jax.introspection.jacobian import BLOCK, VARIANTS
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
+from dlgm_jax.models.dlgm import log_probs, potentials
 from tests import oracles
 
 Z = np.array([0.7, -0.3, 1.2])
@@ -13,76 +17,164 @@ FUNCTIONS = {
     "log": lambda theta, z: np.log(oracles.probabilities(theta, z)),
     "prob": oracles.probabilities,
 }
+DECODERS = [(widths, activation) for widths in ((), (6,), (7, 5), (6, 7, 5)) for activation in ("relu", "tanh")]
 
 
-@pytest.mark.parametrize("variant", ["pot", "log", "prob"])
+def strong_params(widths, activation):
+    """A model of 9 words in float64 whose softmax is far from uniform."""
+    sizes = {"latent_dim": 3, "generative_widths": widths, "inference_widths": (8,)}
+    params = init_params(jax.random.key(1), 9, **sizes, activation=activation, dtype=np.float64)
+    return jax.tree.map(lambda leaf: 8 * leaf, params)
+
+
+def wide_params():
+    return init_params(jax.random.key(0), 500, latent_dim=20, generative_widths=(8, 8), inference_widths=(8,))
+
+
+def prior_samples(key, num_samples):
+    return jnp.stack([jax.random.normal(jax.random.fold_in(key, s), (3,)) for s in range(num_samples)])
+
+
+def full_jacobians(params, zs):
+    """The definition: all of [V, K] by automatic differentiation of each variant, at each row of zs."""
+
+    def functions(z):
+        log = log_probs(params.theta, z)
+        return {"pot": potentials(params.theta, z), "log": log, "prob": jnp.exp(log)}
+
+    return jax.vmap(jax.jacfwd(functions))(zs)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_jacobian_is_finite_differences(params64, variant):
     expected = oracles.jacobian(lambda z: FUNCTIONS[variant](params64.theta, z), Z)
     np.testing.assert_allclose(jacobian_at(params64, jnp.asarray(Z), variant=variant), expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize(("widths", "activation"), DECODERS)
+@pytest.mark.usefixtures("x64")
+def test_the_factors_give_the_full_jacobians(widths, activation):
+    params, key, num_samples = strong_params(widths, activation), jax.random.key(4), 2 * BLOCK + 7
+    zs = prior_samples(key, num_samples)
+    at = jax.jit(lambda p, z: {v: jacobian_at(p, z, variant=v) for v in VARIANTS})(params, zs[0])
+    mean = jax.jit(lambda p, k: {v: jacobian_mean(p, k, num_samples=num_samples, variant=v) for v in VARIANTS})
+    mean, expected = mean(params, key), jax.jit(full_jacobians)(params, zs)
+    for variant in VARIANTS:
+        np.testing.assert_allclose(at[variant], expected[variant][0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(mean[variant], np.mean(expected[variant], axis=0), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("num_samples", [1, BLOCK])
+@pytest.mark.usefixtures("x64")
+def test_every_sample_counts_once(num_samples):
+    params, key = strong_params((7, 5), "relu"), jax.random.key(5)
+    expected = jax.jit(full_jacobians)(params, prior_samples(key, num_samples))["log"]
+    mean = jacobian_mean(params, key, num_samples=num_samples)
+    np.testing.assert_allclose(mean, np.mean(expected, axis=0), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("widths", "activation"), [((), "relu"), ((6,), "tanh"), ((7, 5), "relu"), ((6, 7, 5), "tanh")]
+)
+@pytest.mark.usefixtures("x64")
+def test_the_gradient_of_the_mean_is_that_of_the_full_jacobians(widths, activation):
+    params, key, num_samples = strong_params(widths, activation), jax.random.key(4), BLOCK + 3
+    directions = dict(zip(VARIANTS, np.random.default_rng(0).normal(size=(3, 9, 3))))
+    zs = prior_samples(key, num_samples)
+
+    def along(params):
+        means = {v: jacobian_mean(params, key, num_samples=num_samples, variant=v) for v in VARIANTS}
+        return sum(jnp.sum(directions[v] * means[v]) for v in VARIANTS)
+
+    def expected_along(params):
+        return sum(jnp.sum(directions[v] * jnp.mean(full, axis=0)) for v, full in full_jacobians(params, zs).items())
+
+    ours, expected = (jax.jit(jax.grad(function))(params) for function in (along, expected_along))
+    assert np.any(ours.theta.output.weights)
+    for leaf, other in zip(jax.tree.leaves(ours), jax.tree.leaves(expected)):
+        assert np.all(np.isfinite(leaf))
+        np.testing.assert_allclose(leaf, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_rows_are_those_of_the_whole_jacobian(params64, variant):
+    zs, ids = jnp.stack([Z, -Z, 2 * Z]), np.array([4, 0, 8, 4], np.int8)
+    whole = jax.vmap(lambda z: jacobian_at(params64, z, variant=variant))(zs)
+    rows = partial(jacobian_rows, variant=variant)
+    np.testing.assert_allclose(rows(params64, zs[0], ids), whole[0][ids], rtol=1e-10, atol=1e-14)
+    batched = jax.jit(jax.vmap(rows, in_axes=(None, 0, None)))(params64, zs, ids)
+    np.testing.assert_allclose(batched, whole[:, ids], rtol=1e-10, atol=1e-14)
+
+
+def test_rows_of_no_words_and_of_words_outside_the_vocabulary():
+    params, z = wide_params(), jnp.ones(20)
+    assert jacobian_rows(params, z, np.array([], int)).shape == (0, 20)
+    outside = jacobian_rows(params, z, np.array([-1, 500, 499]))
+    np.testing.assert_array_equal(np.isnan(outside), np.repeat([[True], [True], [False]], 20, axis=1))
+
+
+def test_rows_never_form_the_whole_jacobian():
+    lowered = jacobian_rows.lower(wide_params(), jnp.ones(20), jnp.arange(4), variant="prob")
+    assert lowered.compile().memory_analysis().temp_size_in_bytes < 500 * 20 * 4 / 2
+
+
 def test_variants_follow_from_each_other(params64):
-    pot, log, prob = (np.asarray(jacobian_at(params64, jnp.asarray(Z), variant=v)) for v in ("pot", "log", "prob"))
+    pot, log, prob = (np.asarray(jacobian_at(params64, jnp.asarray(Z), variant=v)) for v in VARIANTS)
     mu = oracles.probabilities(params64.theta, Z)
     np.testing.assert_allclose(log, pot - np.outer(np.ones(len(mu)), mu @ pot), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(prob, mu[:, None] * log, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.usefixtures("x64")
 def test_the_log_linear_jacobian_is_the_weights():
-    params = init_params(jax.random.key(0), 9, latent_dim=3, generative_widths=())
-    np.testing.assert_allclose(
-        jacobian_mean(params, jax.random.key(1), num_samples=7, variant="pot"), params.theta.output.weights.T, rtol=1e-5
-    )
-
-
-@pytest.mark.parametrize("variant", ["pot", "log", "prob"])
-def test_the_mean_is_the_mean_of_jacobians(params64, variant):
-    key = jax.random.key(4)
-    total = 0
-    for sample in range(6):
-        z = jax.random.normal(jax.random.fold_in(key, sample), (3,))
-        total = total + oracles.jacobian(lambda z: FUNCTIONS[variant](params64.theta, z), z)
-    ours = jacobian_mean(params64, key, num_samples=6, variant=variant)
-    np.testing.assert_allclose(ours, total / 6, rtol=1e-6, atol=1e-8)
+    params = strong_params((), "relu")
+    mean = jacobian_mean(params, jax.random.key(1), num_samples=7, variant="pot")
+    np.testing.assert_allclose(mean, params.theta.output.weights.T, rtol=1e-12)
 
 
 def test_it_works_with_nothing_else_given_and_under_transformations():
-    params = init_params(jax.random.key(0), 11, latent_dim=4, generative_widths=(6, 5), inference_widths=(6,))
+    params = wide_params()
     plain = jacobian_mean(params, jax.random.key(1))
-    assert plain.shape == (11, 4)
+    assert plain.shape == (500, 20)
+    assert plain.dtype == jnp.float32
     np.testing.assert_array_equal(plain, jacobian_mean(params, jax.random.key(1), num_samples=400, variant="log"))
-    assert jacobian_at(params, np.array([1, 0, 0, 2])).shape == (11, 4)
+    assert jacobian_at(params, np.arange(20)).shape == (500, 20)
     keys = jax.random.split(jax.random.key(2), 3)
     batched = jax.vmap(lambda key: jacobian_mean(params, key))(keys)
-    np.testing.assert_allclose(batched[0], jax.jit(jacobian_mean)(params, keys[0]), rtol=1e-5, atol=1e-6)
-    gradient = jax.grad(lambda p: jnp.sum(jacobian_mean(p, keys[0], num_samples=5) ** 2))(params)
-    assert np.any(gradient.theta.output.weights)
-    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(gradient))
+    np.testing.assert_allclose(batched[0], jacobian_mean(params, keys[0]), rtol=1e-5, atol=1e-6)
 
 
-def test_all_samples_are_never_held_at_once():
-    params = init_params(jax.random.key(0), 500, latent_dim=20, generative_widths=(8,), inference_widths=(8,))
+@pytest.mark.parametrize("variant", ["log", "prob"])
+def test_all_samples_are_never_held_at_once(variant):
+    params = wide_params()
 
     def temporary(samples):
-        lowered = jacobian_mean.lower(params, jax.random.key(0), num_samples=samples)
-        return lowered.compile().memory_analysis().temp_size_in_bytes
+        gradient = jax.grad(
+            lambda p: jnp.sum(jacobian_mean(p, jax.random.key(0), num_samples=samples, variant=variant) ** 2)
+        )
+        return jax.jit(gradient).lower(params).compile().memory_analysis().temp_size_in_bytes
 
-    assert temporary(400) < 2 * temporary(2)
-    assert temporary(400) < 50 * 500 * 20 * 4
+    assert temporary(20 * BLOCK) < 1.1 * temporary(2 * BLOCK) < 100 * 500 * 20 * 4
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: jacobian_at(p, jnp.ones(2)), r"z has shape \(2,\), expected \(3,\)"),
-        (lambda p: jacobian_at(p, jnp.ones(3), variant="odds"), "pot, log, prob.*odds"),
+        (lambda p: jacobian_at(p, jnp.ones(2)), r"z has shape \(2,\), expected \(20,\)"),
+        (lambda p: jacobian_at(p, jnp.ones(20), variant="odds"), "pot, log, prob.*odds"),
+        (lambda p: jacobian_rows(p, jnp.ones(2), np.array([1])), r"z has shape \(2,\), expected \(20,\)"),
+        (lambda p: jacobian_rows(p, jnp.ones(20), np.array([1]), variant="odds"), "pot, log, prob.*odds"),
+        (lambda p: jacobian_rows(p, jnp.ones(20), np.array([[1, 2]])), r"shape \(1, 2\).*expected \(n,\)"),
+        (lambda p: jacobian_rows(p, jnp.ones(20), 1), r"shape \(\).*expected \(n,\)"),
+        (lambda p: jacobian_rows(p, jnp.ones(20), np.ones(2, np.float32)), "dtype float32, expected .* integer"),
+        (lambda p: jacobian_rows(p, jnp.ones(20), np.ones(5, bool)), "dtype bool, expected .* integer"),
         (lambda p: jacobian_mean(p, jax.random.key(0), variant="odds"), "pot, log, prob.*odds"),
         (lambda p: jacobian_mean(p, jax.random.key(0), num_samples=0), "num_samples.*0"),
     ],
 )
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
-        call(init_params(jax.random.key(0), 5, latent_dim=3))
+        call(wide_params())
 
 
 def test_log_singular_values_are_those_of_a_known_matrix():
