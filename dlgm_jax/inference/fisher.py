@@ -79,26 +79,29 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
     def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> tuple[Gaussian, Trust, Array]:
         mean, log_var = psi
         d = jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape, mean.dtype)
-        values, gradients = jax.vmap(jax.value_and_grad(log_likelihood))(jnp.stack([mean + d, mean - d]))
-        bound = jnp.mean(values) - beta * kl_to_standard(psi)
+        (above, uphill), (below, downhill) = map(jax.value_and_grad(log_likelihood), (mean + d, mean - d))
+        bound = (above + below) / 2 - beta * kl_to_standard(psi)
         accepted = bound > state.bound - NOISE * jnp.sqrt(mean.size)
         radius = jnp.where(accepted, 1, SHRINK) * state.radius
 
-        observed = state.observed + jnp.maximum(-d @ (gradients[0] - gradients[1]) / 2, 0)
+        observed = state.observed + jnp.maximum(d @ (downhill - uphill) / 2, 0)
         expected = state.expected + length * jnp.sum(scale * (d @ directions) ** 2)
         tokens = length * observed / expected
 
-        gradient = (jnp.mean(gradients, axis=0) - beta * mean) @ directions
+        gradient = ((uphill + downhill) / 2 - beta * mean) @ directions
         move = gradient / (beta + tokens * scale)
         posterior_norm, token_norm = jnp.sum(move * gradient), jnp.sum(scale * move**2)
         reach = jnp.maximum(mean.size / (posterior_norm + TINY), TOKEN_RADIUS**2 / (token_norm + TINY))
         share = jnp.minimum(1, radius * jnp.sqrt(reach))
         size = share * FIRST_STEP * DECAY / (DECAY + state.step)
 
-        moved = Gaussian(mean + size * directions @ move, -jnp.log1p(tokens * diagonal / beta))
-        chosen, kept, best = jax.tree.map(
-            lambda new, old: jnp.where(accepted, new, old), (moved, psi, bound), (state.psi, state.psi, state.bound)
-        )
-        return chosen, Trust(kept, best, radius, observed, expected, state.step + share), bound
+        moved = Gaussian(mean + size * (move @ directions.T), -jnp.log1p(tokens * diagonal / beta))
+        climbed = Trust(psi, bound, radius, observed, expected, state.step + share)
+        taken_back = state._replace(radius=radius)
+        return *_where(accepted, (moved, climbed), (state.psi, taken_back)), bound
 
     return Refiner(init, step, EVALUATIONS_PER_STEP)
+
+
+def _where(condition: Array, yes, no):
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
