@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from threadpoolctl import threadpool_limits
 
 from dlgm_jax import features
 from dlgm_jax.data import batches, datasets
@@ -143,8 +144,12 @@ def choose_precision(name: str) -> None:
     jax.config.update("jax_default_matmul_precision", precision)
 
 
-def keep_compilations() -> None:
-    """JAX's persistent compilation cache in the user's cache folder, so that a second start is quick."""
+def prepare_runtime() -> None:
+    """A persistent compilation cache in the user's cache folder, so that a second start is quick.
+
+    LAPACK, which `eigh` calls on a CPU, gets one thread: its threads and XLA's would wait for each other.
+    """
+    threadpool_limits(1, user_api="blas")
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(datasets.cache_folder() / "xla")
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

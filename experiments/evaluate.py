@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dlgm_jax.run import load_run
 from dlgm_jax.types import BadInput
-from experiments.assembly import assemble, choose_precision, keep_compilations
+from experiments.assembly import assemble, choose_precision, prepare_runtime
 from experiments.config import Config, parse, run_main
 from experiments.train import scores_beside_unigram
 from experiments.workdir import check_corpus
@@ -25,7 +25,7 @@ SETTINGS = [
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
     workdir = Path(command.text("workdir"))
-    keep_compilations()
+    prepare_runtime()
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
     choose_precision(config.precision)

@@ -20,7 +20,7 @@ from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores, unigram_perplexity
 from experiments import report
 from experiments import workdir as folder
-from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, choose_precision, keep_compilations
+from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, choose_precision, prepare_runtime
 from experiments.config import parse, run_main
 from experiments.dry_run import expectations
 
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
     config = command.config()
     workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
-    keep_compilations()
+    prepare_runtime()
     choose_precision(config.precision)
 
     if command.own["dry_run"]:

@@ -50,13 +50,12 @@ def token_information(
     `token_scores(z, key)` gives the scores [words, K] of some words drawn at z [K].
     """
 
-    def second_moment(sample):
+    def draw(sample):
         z_key, words_key = jax.random.split(jax.random.fold_in(key, sample))
-        scores = token_scores(jax.random.normal(z_key, (latent_dim,), dtype), words_key)
-        return scores.T @ scores / len(scores)
+        return token_scores(jax.random.normal(z_key, (latent_dim,), dtype), words_key)
 
-    mean = jnp.mean(jax.vmap(second_moment)(jnp.arange(num_samples)), axis=0)
-    scale, directions = jnp.linalg.eigh(mean)
+    scores = jax.vmap(draw)(jnp.arange(num_samples)).reshape(-1, latent_dim)
+    scale, directions = jnp.linalg.eigh(scores.T @ scores / len(scores))
     return Information(directions, jnp.maximum(scale, 0))
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.models.dlgm import init_params, log_probs, potentials
-from experiments.assembly import keep_compilations
+from experiments.assembly import prepare_runtime
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
 from experiments.config import Config, parse, run_main
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
     own, K = command.own, Config(**command.given).K
     vocabularies = command.numbers("vocab")
     print(f"Mean Jacobians of {own['samples']} samples, V={vocabularies}, K={K}.", flush=True)
-    keep_compilations()
+    prepare_runtime()
     rows = [
         row
         for V in vocabularies

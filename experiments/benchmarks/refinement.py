@@ -19,7 +19,7 @@ from dlgm_jax.learning import refinement, steps
 from dlgm_jax.learning.scoring import perplexity, scorer
 from dlgm_jax.models.dlgm import init_params, log_likelihood
 from dlgm_jax.types import Evidence
-from experiments.assembly import SCORE, TRAIN, Assembly, assemble, keep_compilations
+from experiments.assembly import SCORE, TRAIN, Assembly, assemble, prepare_runtime
 from experiments.benchmarks import measure, peers
 from experiments.config import Config, parse, run_main
 
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     epochs, vocabularies = command.numbers("epochs"), command.numbers("vocab")
     own = command.own
     print(f"Times for V={vocabularies}; bounds on {config.dataset} after {epochs} epochs.", flush=True)
-    keep_compilations()
+    prepare_runtime()
     tables = {"Milliseconds of one evaluation and its gradient": list(times(config, vocabularies, own["repeats"]))}
     if epochs:
         tables["Perplexity bound of held-out documents, by gradient evaluations"] = [

@@ -20,7 +20,7 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import dlgm, init_params
 from dlgm_jax.types import Evidence, Gaussian, Model
-from experiments.assembly import keep_compilations
+from experiments.assembly import prepare_runtime
 from experiments.benchmarks import measure
 from experiments.config import parse, run_main
 
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     shapes += [BASE | {"V": value, "H": 0} for value in command.numbers("vocab")]
     corpora = command.numbers("corpora")
     print(f"Refined training steps (fisher, M={own['M']}) of {len(shapes)} shapes; H=0 is log-linear.", flush=True)
-    keep_compilations()
+    prepare_runtime()
     how = refinement.preconditioned(own["M"] // 2)
     distinct = [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]
     tables = {

@@ -18,7 +18,7 @@ from dlgm_jax.inference.elbo import elbo
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import infer
 from dlgm_jax.types import Batch
-from experiments.assembly import TRAIN, Assembly, assemble, keep_compilations
+from experiments.assembly import TRAIN, Assembly, assemble, prepare_runtime
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
 from experiments.config import Config, parse, run_main
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     ways = {f"fisher M={M}": refinement.preconditioned(M // 2) for M in command.numbers("fisher_M")}
     ways |= {f"Adam M={M}": refinement.adam(M - 1) for M in command.numbers("adam_M")}
     print(f"Training steps on {config.dataset}, batches of {config.batch_size}.", flush=True)
-    keep_compilations()
+    prepare_runtime()
     rows = [row for name in WIDTHS for row in times(config, name, ways, command.own["repeats"])]
     measure.report("step", command.own["output"], {"Milliseconds of a training step": rows}, command.own)
 
