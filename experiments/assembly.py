@@ -73,7 +73,7 @@ class Assembly:
         return steps.algorithm1(
             self.model,
             self.optimiser(),
-            refinement=chosen(config.refiner, config.M, config.psi_learning_rate, config.psi_beta1),
+            refinement=training_refinement(config),
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
@@ -106,6 +106,11 @@ def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
     if refiner == "fisher":
         return refinement.preconditioned((M - 1) // fisher.EVALUATIONS_PER_STEP)
     return refinement.adam(M - 1, learning_rate, b1)
+
+
+def training_refinement(config: Config) -> Refinement:
+    """What the flags ask for in training."""
+    return chosen(config.refiner, config.M, config.psi_learning_rate, config.psi_beta1)
 
 
 def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:

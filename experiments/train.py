@@ -28,7 +28,7 @@ OWN_FLAGS = {
     "preset": ("default", "default: for a first run; paper: the paper's settings"),
     "workdir": (
         None,
-        "where results go and a stopped run goes on; unset: runs/<dataset>-<model>-M<M>-<features>",
+        "where results go and a stopped run goes on; unset: runs/<dataset>-<name of the model>",
     ),
     "dry_run": (False, "say what would run, its memory and time, and train nothing"),
 }

@@ -19,7 +19,7 @@ from dlgm_jax.types import Array, Gaussian
 EVALUATIONS_PER_STEP = 2
 FIRST_STEP, DECAY = 0.7, 1.5  # step i moves by 0.7 * 1.5 / (1.5 + i) of the way
 TOKEN_RADIUS = 0.5  # a step may change the log-probabilities of tokens by so many nats (root mean square)
-NOISE = 5.0  # in sqrt(K) nats: a bound that falls by more is worse, not only unlucky
+NOISE = 5.0  # in sqrt(K) nats: a bound that falls by more, and by half its pair's difference, is worse and not unlucky
 SHRINK = 0.25  # of the radius of a document whose step made it worse
 TINY = 1e-6
 
@@ -35,7 +35,7 @@ class Trust(NamedTuple):
     """What is known of one document."""
 
     psi: Gaussian  # the last one whose bound was not worse
-    bound: Array  # [], the estimate at it
+    floor: Array  # [], the estimate of the bound at it less its noise; -inf when it has to be judged anew
     radius: Array  # []
     observed: Array  # [], sum of the curvature d.H d met on the way
     expected: Array  # [], the same as N d.F d says
@@ -64,7 +64,8 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
 
     mean climbs (beta I + c N F)^-1 grad within a trust region; the variances are beta / (beta + c N diag F). c is the
     document's own curvature as the half differences of the pairs show it, over that of F. A step after which the
-    bound is worse by more than noise is taken back, and the region shrinks.
+    bound is worse by more than noise is taken back, its psi is judged anew, and the region shrinks. A pair of values
+    without gradients judges the last step. beta is above 0.
     """
     directions, scale = information
     diagonal = jnp.sum(scale * directions**2, axis=1)
@@ -75,13 +76,18 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
             psi, jnp.full_like(weight, -jnp.inf), jnp.ones_like(weight), weight, weight, jnp.zeros_like(weight)
         )
 
-    def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> tuple[Gaussian, Trust, Array]:
-        mean, log_var = psi
-        d = jnp.exp(log_var / 2) * jax.random.normal(key, mean.shape, mean.dtype)
-        (above, uphill), (below, downhill) = map(jax.value_and_grad(log_likelihood), (mean + d, mean - d))
+    def spread(psi: Gaussian, key: Array) -> Array:
+        return jnp.exp(psi.log_var / 2) * jax.random.normal(key, psi.mean.shape, psi.mean.dtype)
+
+    def estimate(psi: Gaussian, above: Array, below: Array) -> tuple[Array, Array]:
         bound = (above + below) / 2 - beta * kl_to_standard(psi)
-        accepted = bound > state.bound - NOISE * jnp.sqrt(mean.size)
-        radius = jnp.where(accepted, 1, SHRINK) * state.radius
+        return bound, bound - NOISE * jnp.sqrt(psi.mean.size) - jnp.abs(above - below) / 2
+
+    def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> tuple[Gaussian, Trust, Array]:
+        mean, d = psi.mean, spread(psi, key)
+        (above, uphill), (below, downhill) = map(jax.value_and_grad(log_likelihood), (mean + d, mean - d))
+        bound, floor = estimate(psi, above, below)
+        bound = (above + below) / 2 - beta * kl_to_standard(psi)
 
         observed = state.observed + jnp.maximum(d @ (downhill - uphill) / 2, 0)
         expected = state.expected + length * jnp.sum(scale * (d @ directions) ** 2)
@@ -91,15 +97,21 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
         move = gradient / (beta + tokens * scale)
         posterior_norm, token_norm = jnp.sum(move * gradient), jnp.sum(scale * move**2)
         reach = jnp.maximum(mean.size / (posterior_norm + TINY), TOKEN_RADIUS**2 / (token_norm + TINY))
-        share = jnp.minimum(1, radius * jnp.sqrt(reach))
+        share = jnp.minimum(1, state.radius * jnp.sqrt(reach))
         size = share * FIRST_STEP * DECAY / (DECAY + state.step)
 
         moved = Gaussian(mean + size * (move @ directions.T), -jnp.log1p(tokens * diagonal / beta))
-        climbed = Trust(psi, bound, radius, observed, expected, state.step + share)
-        taken_back = state._replace(radius=radius)
+        climbed = Trust(psi, floor, state.radius, observed, expected, state.step + share)
+        taken_back = state._replace(floor=jnp.full_like(bound, -jnp.inf), radius=SHRINK * state.radius)
+        accepted = (bound > state.floor) & jnp.isfinite(jnp.sum(moved.mean))
         return *_where(accepted, (moved, climbed), (state.psi, taken_back)), bound
 
-    return Refiner(init, step, EVALUATIONS_PER_STEP)
+    def finish(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> Gaussian:
+        d = spread(psi, key)
+        bound, _ = estimate(psi, log_likelihood(psi.mean + d), log_likelihood(psi.mean - d))
+        return _where(bound > state.floor, psi, state.psi)
+
+    return Refiner(init, step, EVALUATIONS_PER_STEP, finish)
 
 
 def _where(condition: Array, yes, no):

@@ -26,6 +26,7 @@ class Refiner:
     init: Callable[[Gaussian], Any]  # psi -> state
     step: Callable[..., tuple[Gaussian, Any, Array]]  # log_likelihood, psi, state, key -> psi, state, elbo
     evaluations_per_step: int  # gradients of log p(x|z) that one step costs
+    finish: Callable[..., Gaussian] = lambda log_likelihood, psi, state, key: psi  # the psi that is returned
 
 
 def adam(
@@ -59,5 +60,5 @@ def refine(
         psi, state, value = refiner.step(log_likelihood, psi, state, jax.random.fold_in(key, m))
         return (psi, state), value
 
-    (psi, _), trace = jax.lax.scan(body, (psi, refiner.init(psi)), jnp.arange(num_steps))
-    return psi, RefineInfo(trace)
+    (psi, state), trace = jax.lax.scan(body, (psi, refiner.init(psi)), jnp.arange(num_steps))
+    return refiner.finish(log_likelihood, psi, state, jax.random.fold_in(key, num_steps)), RefineInfo(trace)

@@ -109,7 +109,7 @@ def _over_blocks(add, carry, vocab_size, block):
 
 def _start(h):
     shape = h.shape[:-1]
-    return jnp.full(shape, -jnp.inf, h.dtype), jnp.zeros(shape, h.dtype)
+    return jnp.full(shape, jnp.finfo(h.dtype).min), jnp.zeros(shape, h.dtype)
 
 
 def _columns(weights, start, size):

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         tables["Perplexity bound of held-out documents, by gradient evaluations"] = [
             row for name in WIDTHS for row in quality(config, name, epochs, own["documents"], own["samples"])
         ]
-    measure.report("refinement", own["output"], tables, own | command.given)
+    measure.report("refinement", own["output"], tables, config.to_json() | own)
 
 
 def times(config: Config, vocabularies: list[int], repeats: int) -> Iterator[dict[str, Any]]:

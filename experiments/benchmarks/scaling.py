@@ -20,9 +20,9 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import dlgm, init_params
 from dlgm_jax.types import Evidence, Gaussian, Model
-from experiments.assembly import prepare_runtime
+from experiments.assembly import prepare_runtime, training_refinement
 from experiments.benchmarks import measure
-from experiments.config import parse, run_main
+from experiments.config import Config, parse, run_main
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
     corpora = command.numbers("corpora")
     print(f"Refined training steps (fisher, M={own['M']}) of {len(shapes)} shapes; H=0 is log-linear.", flush=True)
     prepare_runtime()
-    how = refinement.preconditioned(own["M"] // 2)
+    how = training_refinement(Config(refiner="fisher", M=own["M"]))
     distinct = [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]
     tables = {
         "A training step": [step_row(shape, how, own["repeats"]) for shape in distinct],
@@ -97,7 +97,7 @@ def epoch_row(num_documents: int, how: refinement.Refinement) -> dict[str, Any]:
 
 
 def device_rows(how: refinement.Refinement, repeats: int) -> Iterator[dict[str, Any]]:
-    """The documents of a batch spread over 1, 2, 4 ... devices; nothing is sent between them."""
+    """The documents of a batch spread over as many devices as divide B; nothing is sent between them."""
     B, V, K, H = BASE.values()
     model = dlgm(lambda counts: counts, latent_dim=K, generative_widths=(H, H))
     theta = init_params(jax.random.key(0), V, latent_dim=K, generative_widths=(H, H)).theta
@@ -105,14 +105,12 @@ def device_rows(how: refinement.Refinement, repeats: int) -> Iterator[dict[str, 
     known = Evidence(jax.random.normal(jax.random.key(1), (B, H)), jnp.zeros(B), jnp.full(B, 100.0))
     keys = jax.random.split(jax.random.key(2), B)
     run = jax.jit(partial(_refine, model, how))
-    number = 1
-    while number <= len(jax.devices()) and B % number == 0:
+    for number in (n for n in range(1, len(jax.devices()) + 1) if B % n == 0):
         mesh = jax.sharding.Mesh(np.array(jax.devices()[:number]), ("data",))
         spread = jax.device_put((psi, known, keys), NamedSharding(mesh, PartitionSpec("data")))
         everywhere = jax.device_put(theta, NamedSharding(mesh, PartitionSpec()))
         seconds = measure.alternate({"refine": partial(run, everywhere, *spread)}, repeats)["refine"]
         yield {"devices": number, "ms": 1000 * seconds}
-        number *= 2
 
 
 def _refine(model: Model, how: refinement.Refinement, theta, psi, evidence, keys):

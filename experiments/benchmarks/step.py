@@ -18,7 +18,7 @@ from dlgm_jax.inference.elbo import elbo
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import infer
 from dlgm_jax.types import Batch
-from experiments.assembly import TRAIN, Assembly, assemble, prepare_runtime
+from experiments.assembly import TRAIN, Assembly, assemble, prepare_runtime, training_refinement
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
 from experiments.config import Config, parse, run_main
@@ -34,12 +34,12 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     chosen: dict[str, Any] = {"learning_rate": 0.0008} | command.given
     config = Config(**chosen)
-    ways = {f"fisher M={M}": refinement.preconditioned(M // 2) for M in command.numbers("fisher_M")}
-    ways |= {f"Adam M={M}": refinement.adam(M - 1) for M in command.numbers("adam_M")}
+    names = [(name, M) for name in ("fisher", "adam") for M in command.numbers(f"{name}_M")]
+    ways = {f"{name} M={M}": training_refinement(replace(config, refiner=name, M=M)) for name, M in names}
     print(f"Training steps on {config.dataset}, batches of {config.batch_size}.", flush=True)
     prepare_runtime()
     rows = [row for name in WIDTHS for row in times(config, name, ways, command.own["repeats"])]
-    measure.report("step", command.own["output"], {"Milliseconds of a training step": rows}, command.own)
+    measure.report("step", command.own["output"], {"Milliseconds of a training step": rows}, config.to_json())
 
 
 def times(config: Config, name: str, ways: dict[str, refinement.Refinement], repeats: int) -> Iterator[dict[str, Any]]:

@@ -44,8 +44,11 @@ ROOT = Path(__file__).parent.parent.parent
         ("--seed=-1", "--seed: expected a whole number from 0 to 2147483647, found -1"),
         ("--valid_size=400", "--valid_size: expected 1 to 399"),
         ("--refiner=newton", "--refiner: expected one of adam, fisher, found 'newton'"),
-        ("--refiner=fisher", "--M: expected an odd number (fisher takes two evaluations a step), found 100"),
-        ("--eval_refiner=fisher", "--eval_M: expected an odd number (fisher takes two evaluations a step), found "),
+        ("--refiner=fisher", "--M: expected an odd number as 13, two evaluations a step of fisher, found 100"),
+        (
+            "--eval_refiner=fisher",
+            "--eval_M: expected an odd number as 13, two evaluations a step of fisher, found ",
+        ),
         ("--precision=half", "--precision: expected one of float32, tf32, bf16, found 'half'"),
         ("--precision=bf16", "--precision: expected float32 on a CPU, found bf16"),
         ("--no_such_flag=1", "no_such_flag"),

@@ -40,6 +40,11 @@ def test_a_benchmark_prints_its_tables_and_writes_them(benchmark, nvdm_folder, t
     assert str(path) in printed
 
 
+def test_an_even_m_is_refused_for_fisher(nvdm_folder):
+    with pytest.raises(BadInput, match="--M: expected an odd number as 13"):
+        step.main(["step", f"--dataset={nvdm_folder}", "--fisher_M=8"])
+
+
 def test_a_malformed_list_is_refused():
     with pytest.raises(BadInput, match="--vocab: expected whole numbers from 1 as 500,1000, found '5,x'"):
         jacobian.main(["jacobian", "--vocab=5,x"])

@@ -57,6 +57,14 @@ def test_huge_logits_neither_overflow_nor_vanish(block, scale):
     np.testing.assert_allclose(gradient, weights[:, best].T, rtol=1e-3)
 
 
+@pytest.mark.parametrize("block", [0, 5])
+def test_masked_words_count_nothing(x64, block):
+    h, weights, bias = map(jnp.asarray, inputs((4,)))
+    masked = bias.at[:7].set(-jnp.inf)
+    found = logsumexp_linear(h, weights, masked, block=block)
+    np.testing.assert_allclose(found, plain(h, weights[:, 7:], bias[7:]), rtol=1e-12)
+
+
 def test_large_vocabularies_store_no_logits():
     rows, words = 64, 50_000
     shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((rows, H), (H, words), (words,))]
