@@ -92,9 +92,7 @@ class Config:
                     raise BadInput(f"--{item.name}: expected {expected}, found {value!r}")
         for flag, M, refiner in (("M", self.M, self.refiner), ("eval_M", self.eval_M, self.eval_refiner)):
             if refiner == "fisher" and M % 2 == 0:
-                raise BadInput(
-                    f"--{flag}: expected an odd number as 13 (fisher takes two evaluations a step), found {M}"
-                )
+                raise BadInput(f"--{flag}: expected an odd number as 13, two evaluations a step of fisher, found {M}")
 
     def resolved(self) -> "Config":
         """With widths filled in by --model, and a folder by its whole path."""
