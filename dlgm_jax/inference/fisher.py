@@ -87,7 +87,6 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
         mean, d = psi.mean, spread(psi, key)
         (above, uphill), (below, downhill) = map(jax.value_and_grad(log_likelihood), (mean + d, mean - d))
         bound, floor = estimate(psi, above, below)
-        bound = (above + below) / 2 - beta * kl_to_standard(psi)
 
         observed = state.observed + jnp.maximum(d @ (downhill - uphill) / 2, 0)
         expected = state.expected + length * jnp.sum(scale * (d @ directions) ** 2)
