@@ -85,10 +85,9 @@ class Assembly:
     def score_with(self, *, iwae_samples: int = 0) -> Callable[[Params, str], scoring.Scores]:
         """A function of parameters and the name of a split; compiled once for all splits."""
         config = self.config
-        rate, b1 = config.eval_psi_learning_rate, config.psi_beta1
         score = scoring.scorer(
             self.model,
-            refinement=chosen(config.eval_refiner, config.eval_M, rate, b1),
+            refinement=evaluation_refinement(config),
             num_samples=config.eval_samples,
             iwae_samples=iwae_samples,
         )
@@ -111,6 +110,20 @@ def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
 def training_refinement(config: Config) -> Refinement:
     """What the flags ask for in training."""
     return chosen(config.refiner, config.M, config.psi_learning_rate, config.psi_beta1)
+
+
+def evaluation_refinement(config: Config) -> Refinement:
+    """What the --eval flags ask for."""
+    return chosen(config.eval_refiner, config.eval_M, config.eval_psi_learning_rate, config.psi_beta1)
+
+
+def described(refiner: str, how: Refinement, batch_size: int) -> str:
+    """Who refines, and the work that it is for a document."""
+    if not how.num_steps:
+        return "not refined"
+    other = how.other_work(batch_size)
+    beside = f" and other work worth {other:.1f} more" if other else ""
+    return f"refined by {refiner}, {how.evaluations} gradient evaluations a document{beside}"
 
 
 def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:

@@ -1,26 +1,21 @@
 """What a run is: one frozen, validated Config, from which the flags are generated."""
 
 import os
-import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any
 
-import jax
-from absl import flags
-
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.datasets import NAMED
+from dlgm_jax.inference.fisher import EVALUATIONS_PER_STEP
 from dlgm_jax.networks import ACTIVATIONS
-from dlgm_jax.types import BadInput, NonFinite
+from dlgm_jax.types import BadInput
 
 FEATURES = ("tfidf", "tfidf_smooth", "norm")
 SCHEDULES = ("constant", "cosine")
 REFINERS = ("adam", "fisher")
 PRECISIONS = ("float32", "tf32", "bf16")
-HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 WIDTHS = {1: (), 3: (400, 400)}
 
 
@@ -91,7 +86,7 @@ class Config:
                 if not holds(value):
                     raise BadInput(f"--{item.name}: expected {expected}, found {value!r}")
         for flag, M, refiner in (("M", self.M, self.refiner), ("eval_M", self.eval_M, self.eval_refiner)):
-            if refiner == "fisher" and M % 2 == 0:
+            if refiner == "fisher" and (M - 1) % EVALUATIONS_PER_STEP:
                 raise BadInput(f"--{flag}: expected an odd number as 13, two evaluations a step of fisher, found {M}")
 
     def resolved(self) -> "Config":
@@ -176,112 +171,3 @@ PRESETS: dict[str, dict[str, Any]] = {
         "eval_samples": 1,
     },
 }
-
-
-@dataclass(frozen=True)
-class Command:
-    """A parsed command line: what was given, by name, and the flags of the command itself."""
-
-    given: dict[str, Any]
-    own: dict[str, Any]
-
-    def text(self, name: str, default: str | None = None) -> str:
-        """A flag of the command that is a name or a folder."""
-        value = self.own[name] if self.own[name] is not None else default
-        if not (value or "").strip():
-            raise BadInput(f"--{name}: expected a folder, found {'nothing' if value is None else repr(value)}")
-        return str(value)
-
-    def numbers(self, name: str) -> list[int]:
-        """A flag of the command that is whole numbers from 1, as 500,1000."""
-        parts = str(self.own[name]).split(",") if self.own[name] else []
-        if not all(part.strip().isdecimal() and 1 <= int(part) <= 10_000_000 for part in parts):
-            raise BadInput(f"--{name}: expected whole numbers from 1 as 500,1000, found {shown(self.own[name])}")
-        return [int(part) for part in parts]
-
-    def config(self) -> Config:
-        """The preset with what was given on top."""
-        preset = self.own.get("preset", "default")
-        if preset not in PRESETS:
-            raise BadInput(f"--preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
-        return Config(**(PRESETS[preset] | self.given)).resolved()
-
-
-def parse(
-    argv: list[str], *, about: str, own: dict[str, tuple[Any, str]], settings: list[str] | None = None
-) -> Command:
-    """Reads a command line. `own` are the command's own flags (default, help); `settings` the fields of Config
-    that it takes (all when None). Prints the help and exits 0 for --help. Raises BadInput.
-    """
-    chosen = [item for item in fields(Config) if settings is None or item.name in settings]
-    values = flags.FlagValues()
-    for name, (default, help) in own.items():
-        define: Any = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer}.get(type(default), flags.DEFINE_string)
-        define(name, default, help, flag_values=values)
-    for item in chosen:
-        define: Any = {int: flags.DEFINE_integer, int | None: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
-            item.type, flags.DEFINE_string
-        )
-        define(item.name, None, item.metadata["help"], flag_values=values)
-    if HELP.intersection(argv[1:]):
-        print(_help(about, own, chosen))
-        sys.exit(0)
-    try:
-        for argument in argv[1:]:
-            if argument.lstrip("-").startswith(("undefok", "flagfile")):
-                raise flags.UnrecognizedFlagError(argument)
-        rest = values(argv)[1:]
-    except flags.Error as error:
-        raise BadInput(" ".join(str(error).split())) from error
-    if rest:
-        raise BadInput(f"expected flags as --name=value, found {rest[0]!r}")
-    given = {item.name: _typed(item, values[item.name].value) for item in chosen if values[item.name].present}
-    return Command(given, {name: values[name].value for name in own})
-
-
-def run_main(main: Callable[[list[str]], None]) -> None:
-    """Runs a command; a user's mistake is one line on stderr and exit code 2, a bound that is not finite 3."""
-    sys.stdout.reconfigure(errors="replace")  # type: ignore
-    try:
-        main(sys.argv)
-    except BadInput as error:
-        _stop(str(error), 2)
-    except OSError as error:
-        _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
-    except NonFinite as error:
-        _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
-    except KeyboardInterrupt:
-        _stop("stopped by the keyboard; the same command goes on from the last checkpoint, if there is one", 130)
-
-
-def _stop(message: str, code: int) -> None:
-    print("error:", " ".join(message.split()), file=sys.stderr)
-    sys.exit(code)
-
-
-def _typed(item, value):
-    if "tuple" not in str(item.type):
-        return value
-    widths = value.split(",") if value.strip() else []
-    if not all(width.strip().isdecimal() and len(width) < 10 for width in widths):
-        raise BadInput(f"--{item.name}: expected widths as 400,400 or nothing, found {shown(value)}")
-    return tuple(map(int, widths))
-
-
-def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
-    rows = [(name, help, "" if default is None else str(default)) for name, (default, help) in own.items()]
-    rows += [(item.name, item.metadata["help"], "" if item.default is None else str(item.default)) for item in chosen]
-    lines = [about, "", "Flags, as --name=value:"]
-    for name, help, default in rows:
-        text = f"{help} (default {default})" if default else help
-        wrapped = textwrap.wrap(text, 74)
-        lines.append(f"  --{name:<24}{wrapped[0]}")
-        lines += [" " * 28 + line for line in wrapped[1:]]
-    if "preset" in own:
-        paper = " ".join(f"--{name}={value}" for name, value in PRESETS["paper"].items())
-        lines += ["", "--preset=paper means (flags that are given win)", *textwrap.wrap(paper, 100)]
-    return "\n".join(lines)

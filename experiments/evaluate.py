@@ -9,7 +9,8 @@ from pathlib import Path
 from dlgm_jax.run import load_run
 from dlgm_jax.types import BadInput
 from experiments.assembly import assemble, choose_precision, prepare_runtime
-from experiments.config import Config, parse, run_main
+from experiments.command import parse, run_main
+from experiments.config import Config
 from experiments.train import scores_beside_unigram
 from experiments.workdir import check_corpus
 
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> None:
     prepare_runtime()
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
+    command.check_adams(config)
     choose_precision(config.precision)
     assembly = assemble(config, run.idf)
     if assembly.train.vocabulary != run.vocabulary:

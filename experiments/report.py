@@ -16,7 +16,7 @@ from experiments.config import Config
 NEIGHBOURS = 6
 
 
-def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config) -> str:
+def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config, footnote: str) -> str:
     """A column for each split (the fields of Scores), beside the unigram model's perplexity."""
     refined = f"M={config.eval_M}" + ("" if config.eval_refiner == "adam" else f" by {config.eval_refiner}")
     rows = [("documents", "documents", ",")]
@@ -40,10 +40,7 @@ def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], c
     for title, name, form in rows:
         values = [(scores | {"unigram": unigram[split]})[name] for split, scores in columns.items()]
         lines.append(f"{title:<48}" + "".join(f"{value:>12{form}}" for value in values))
-    lines.append(
-        f"Refined by {config.eval_refiner}, {config.eval_M - 1} gradient evaluations; {config.precision} products."
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, footnote])
 
 
 def neighbour_table(jacobian: np.ndarray, vocabulary: tuple[str, ...], words: list[int]) -> str:

@@ -20,8 +20,18 @@ from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores, unigram_perplexity
 from experiments import report
 from experiments import workdir as folder
-from experiments.assembly import INTROSPECT, TRAIN, Assembly, assemble, choose_precision, prepare_runtime
-from experiments.config import parse, run_main
+from experiments.assembly import (
+    INTROSPECT,
+    TRAIN,
+    Assembly,
+    assemble,
+    choose_precision,
+    described,
+    evaluation_refinement,
+    prepare_runtime,
+    training_refinement,
+)
+from experiments.command import parse, run_main
 from experiments.dry_run import expectations
 
 OWN_FLAGS = {
@@ -93,10 +103,12 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> st
     """What will run and where the results go."""
     config, train = assembly.config, assembly.train
     remark = f"Note: {assembly.remark}.\n" if assembly.remark else ""
+    how = described(config.refiner, training_refinement(config), assembly.batch_size)
     start = f"goes on after epoch {progress.epoch}" if progress.epoch else "begins"
     return (
         f"{remark}{config.name} on {config.dataset} ({train.num_documents:,} documents, {train.vocab_size:,} words) "
-        f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps; results go to {workdir}/"
+        f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps, documents {how}; "
+        f"results go to {workdir}/"
     )
 
 
@@ -127,7 +139,10 @@ def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
     """The perplexities of every split beside the unigram model's."""
     unigram = {split: unigram_perplexity(assembly.train, assembly.splits[split]) for split in scores}
     columns = {split: asdict(score) for split, score in scores.items()}
-    return report.score_table(columns, unigram, assembly.config)
+    config = assembly.config
+    how = described(config.eval_refiner, evaluation_refinement(config), assembly.batch_size)
+    footnote = f"Documents are {how}; {config.precision} products."
+    return report.score_table(columns, unigram, config, footnote)
 
 
 def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:

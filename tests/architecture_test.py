@@ -19,7 +19,7 @@ FLOORS = {
 ROOMS = {
     "orbax": "dlgm_jax/learning/checkpoints.py",
     "matplotlib": "experiments/report.py",
-    "absl": "experiments/config.py",
+    "absl": "experiments/command.py",
     "sklearn.datasets": "dlgm_jax/data/datasets.py",
     "sklearn.feature_extraction.text": "dlgm_jax/data/text.py",
 }

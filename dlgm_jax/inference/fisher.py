@@ -17,6 +17,7 @@ from dlgm_jax.inference.refine import Refiner
 from dlgm_jax.types import Array, Gaussian
 
 EVALUATIONS_PER_STEP = 2
+DRAWS = 100  # of z, for the token information
 FIRST_STEP, DECAY = 0.7, 1.5  # step i moves by 0.7 * 1.5 / (1.5 + i) of the way
 TOKEN_RADIUS = 0.5  # a step may change the log-probabilities of tokens by so many nats (root mean square)
 NOISE = 5.0  # in sqrt(K) nats: a bound that falls by more, and by half its pair's difference, is worse and not unlucky
@@ -43,7 +44,7 @@ class Trust(NamedTuple):
 
 
 def token_information(
-    token_scores: Callable[[Array, Array], Array], key: Array, *, latent_dim: int, num_samples: int = 100, dtype=None
+    token_scores: Callable[[Array, Array], Array], key: Array, *, latent_dim: int, num_samples: int = DRAWS, dtype=None
 ) -> Information:
     """F of a model, estimated from `num_samples` draws of z from the prior.
 
@@ -110,7 +111,7 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
         bound, _ = estimate(psi, log_likelihood(psi.mean + d), log_likelihood(psi.mean - d))
         return _where(bound > state.floor, psi, state.psi)
 
-    return Refiner(init, step, EVALUATIONS_PER_STEP, finish)
+    return Refiner(init, step, finish)
 
 
 def _where(condition: Array, yes, no):

@@ -25,7 +25,6 @@ class Refiner:
 
     init: Callable[[Gaussian], Any]  # psi -> state
     step: Callable[..., tuple[Gaussian, Any, Array]]  # log_likelihood, psi, state, key -> psi, state, elbo
-    evaluations_per_step: int  # gradients of log p(x|z) that one step costs
     finish: Callable[..., Gaussian] = lambda log_likelihood, psi, state, key: psi  # the psi that is returned
 
 
@@ -47,7 +46,7 @@ def adam(
         updates, state = optimiser.update(gradient, state, psi)
         return optax.apply_updates(psi, updates), state, -value
 
-    return Refiner(optimiser.init, step, evaluations_per_step=1)
+    return Refiner(optimiser.init, step)
 
 
 def refine(

@@ -13,10 +13,15 @@ from dlgm_jax.types import Array, Gaussian, Model
 
 @dataclass(frozen=True)
 class Refinement:
-    """A refiner for the documents of a model, and for how many steps it runs."""
+    """A refiner for the documents of a model, for how many steps it runs, and its work.
+
+    Work is counted in evaluations of log p(x|z) with its gradient in z, for one document.
+    """
 
     prepare: Callable[..., Callable[[Any], Refiner]]  # model, theta, key, beta -> (evidence of a document -> Refiner)
     num_steps: int
+    evaluations: int  # gradients for each document, M - 1
+    other_work: Callable[[int], float] = lambda batch_size: 0.0  # beside them, for a document of such a batch
 
 
 def adam(num_steps: int, learning_rate: float = 0.01, b1: float = 0.1) -> Refinement:
@@ -25,17 +30,22 @@ def adam(num_steps: int, learning_rate: float = 0.01, b1: float = 0.1) -> Refine
     def prepare(model: Model, theta, key: Array, beta: Array):
         return lambda evidence: refine.adam(learning_rate, b1, prior=model.prior, beta=beta)
 
-    return Refinement(prepare, num_steps)
+    return Refinement(prepare, num_steps, evaluations=num_steps)
 
 
 def preconditioned(num_steps: int) -> Refinement:
-    """The `fisher` refiner: theta's token information, estimated once for the batch, preconditions every document."""
+    """The `fisher` refiner: theta's token information, estimated once for the batch, preconditions every document.
+
+    Its other work: the last pair of values, and the draws of the token information (without the pull-backs of scores
+    through the hidden layers, which grow with H^2 and not with V).
+    """
 
     def prepare(model: Model, theta, key: Array, beta: Array):
         information = model.information(theta, key)
         return lambda evidence: fisher.fisher(information, evidence.length, beta=beta)
 
-    return Refinement(prepare, num_steps)
+    evaluations = fisher.EVALUATIONS_PER_STEP * num_steps
+    return Refinement(prepare, num_steps, evaluations, lambda batch_size: 1 + fisher.DRAWS / batch_size)
 
 
 def refine_batch(

@@ -155,10 +155,13 @@ def refine(
 
     Adam as in the paper, one gradient evaluation a step; with the `token_information` of theta the `fisher` refiner,
     two a step and far fewer of them; or what `refiner` builds from the document's evidence. The settings of Adam apply
-    to Adam only. `num_steps=0` returns psi. Raises ValueError for other shapes and negative steps.
+    to Adam only. `num_steps=0` returns psi. Raises ValueError for other shapes, negative steps, and for
+    `information` beside `refiner`.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps is at least 0; found {num_steps}")
+    if refiner and information:
+        raise ValueError("expected information or refiner, found both: information means the fisher refiner")
     psi = _checked(psi, theta)
     known = evidence(theta, counts)
     if refiner:

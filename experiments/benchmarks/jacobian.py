@@ -11,10 +11,11 @@ import jax.numpy as jnp
 
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.models.dlgm import init_params, log_probs, potentials
-from experiments.assembly import prepare_runtime
+from experiments.assembly import choose_precision, prepare_runtime
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
-from experiments.config import Config, parse, run_main
+from experiments.command import parse, run_main
+from experiments.config import Config
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),
@@ -29,18 +30,21 @@ FULL = {
 
 
 def main(argv: list[str]) -> None:
-    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["K"])
-    own, K = command.own, Config(**command.given).K
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["K", "precision"])
+    config = Config(**command.given)
+    repeats, samples = map(command.number, ("repeats", "samples"))
     vocabularies = command.numbers("vocab")
-    print(f"Mean Jacobians of {own['samples']} samples, V={vocabularies}, K={K}.", flush=True)
+    print(f"Mean Jacobians of {samples} samples, V={vocabularies}, K={config.K}.", flush=True)
     prepare_runtime()
+    choose_precision(config.precision)
     rows = [
         row
         for V in vocabularies
         for name, widths in WIDTHS.items()
-        for row in times(name, V, K, widths, own["samples"], own["repeats"])
+        for row in times(name, V, config.K, widths, samples, repeats)
     ]
-    measure.report("jacobian", own["output"], {"Seconds of a mean Jacobian": rows}, own | {"K": K})
+    settings = command.own | {"K": config.K, "precision": config.precision}
+    measure.report("jacobian", command.own["output"], {"Seconds of a mean Jacobian": rows}, settings)
 
 
 def times(name, vocab_size, K, widths, num_samples, repeats) -> Iterator[dict[str, Any]]:

@@ -56,8 +56,8 @@ def torch_candidates(theta: Theta, z: Array, evidence: Evidence, num_evaluations
     def bound(z):
         h = z
         for w, b in zip(weights[:-1], biases[:-1]):
-            h = torch.relu(h @ w + b)
-        normaliser = torch.logsumexp(h @ weights[-1] + biases[-1], dim=-1)
+            h = torch.relu(torch.addmm(b, h, w))
+        normaliser = torch.logsumexp(torch.addmm(biases[-1], h, weights[-1]), dim=-1)
         return ((h * xw).sum(-1) + xb - length * normaliser).sum()
 
     def evaluations(bound):
@@ -101,14 +101,14 @@ def torch_joint_step(params: Any, x: Array, features: Array, *, compiled: bool) 
 
     def through(layers, h):
         for layer in layers:
-            h = torch.relu(h @ layer.weights + layer.bias)
+            h = torch.relu(torch.addmm(layer.bias, h, layer.weights))
         return h
 
     def loss(noise):
         top = through(phi.hidden.layers, features)
-        mean, log_var = (top @ head.weights + head.bias for head in (phi.mean, phi.log_var))
+        mean, log_var = (torch.addmm(head.bias, top, head.weights) for head in (phi.mean, phi.log_var))
         z = mean + torch.exp(log_var / 2) * noise
-        logits = through(theta.hidden.layers, z) @ theta.output.weights + theta.output.bias
+        logits = torch.addmm(theta.output.bias, through(theta.hidden.layers, z), theta.output.weights)
         kl = 0.5 * (mean**2 + torch.exp(log_var) - 1 - log_var).sum()
         return kl - (x * torch.log_softmax(logits, dim=-1)).sum()
 

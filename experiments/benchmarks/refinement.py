@@ -19,9 +19,10 @@ from dlgm_jax.learning import refinement, steps
 from dlgm_jax.learning.scoring import perplexity, scorer
 from dlgm_jax.models.dlgm import init_params, log_likelihood
 from dlgm_jax.types import Evidence
-from experiments.assembly import SCORE, TRAIN, Assembly, assemble, prepare_runtime
+from experiments.assembly import SCORE, TRAIN, Assembly, assemble, choose_precision, prepare_runtime
 from experiments.benchmarks import measure, peers
-from experiments.config import Config, parse, run_main
+from experiments.command import parse, run_main
+from experiments.config import Config
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "epochs": ("1,10,40", "epochs after which refinement is judged; empty: only times are taken"),
@@ -36,18 +37,20 @@ WIDTHS = {"log-linear": (), "400-400": (400, 400)}
 
 
 def main(argv: list[str]) -> None:
-    settings = ["dataset", "K", "batch_size", "learning_rate", "seed"]
+    settings = ["dataset", "K", "batch_size", "learning_rate", "seed", "precision"]
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     chosen: dict[str, Any] = {"learning_rate": 0.0008} | command.given
     config = Config(**chosen)
     epochs, vocabularies = command.numbers("epochs"), command.numbers("vocab")
     own = command.own
+    repeats, documents, samples = map(command.number, ("repeats", "documents", "samples"))
     print(f"Times for V={vocabularies}; bounds on {config.dataset} after {epochs} epochs.", flush=True)
     prepare_runtime()
-    tables = {"Milliseconds of one evaluation and its gradient": list(times(config, vocabularies, own["repeats"]))}
+    choose_precision(config.precision)
+    tables = {"Milliseconds of one evaluation and its gradient": list(times(config, vocabularies, repeats))}
     if epochs:
         tables["Perplexity bound of held-out documents, by gradient evaluations"] = [
-            row for name in WIDTHS for row in quality(config, name, epochs, own["documents"], own["samples"])
+            row for name in WIDTHS for row in quality(config, name, epochs, documents, samples)
         ]
     measure.report("refinement", own["output"], tables, config.to_json() | own)
 

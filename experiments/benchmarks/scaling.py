@@ -20,9 +20,10 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import dlgm, init_params
 from dlgm_jax.types import Evidence, Gaussian, Model
-from experiments.assembly import prepare_runtime, training_refinement
+from experiments.assembly import choose_precision, prepare_runtime, training_refinement
 from experiments.benchmarks import measure
-from experiments.config import Config, parse, run_main
+from experiments.command import parse, run_main
+from experiments.config import Config
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),
@@ -38,22 +39,24 @@ BASE = {"B": 500, "V": 2000, "K": 100, "H": 400}
 
 
 def main(argv: list[str]) -> None:
-    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=[])
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["precision"])
     own = command.own
     axes = {"B": "documents", "V": "vocab", "K": "latent", "H": "widths"}
     shapes = [BASE | {axis: value} for axis, flag in axes.items() for value in command.numbers(flag)]
     shapes += [BASE | {"V": value, "H": 0} for value in command.numbers("vocab")]
     corpora = command.numbers("corpora")
+    config = Config(**command.given, refiner="fisher", M=command.number("M"))
+    repeats, how = command.number("repeats"), training_refinement(config)
     print(f"Refined training steps (fisher, M={own['M']}) of {len(shapes)} shapes; H=0 is log-linear.", flush=True)
     prepare_runtime()
-    how = training_refinement(Config(refiner="fisher", M=own["M"]))
+    choose_precision(config.precision)
     distinct = [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]
     tables = {
-        "A training step": [step_row(shape, how, own["repeats"]) for shape in distinct],
+        "A training step": [step_row(shape, how, repeats) for shape in distinct],
         "An epoch by its documents": [epoch_row(number, how) for number in corpora],
-        "Refinement of a batch over devices": list(device_rows(how, own["repeats"])),
+        "Refinement of a batch over devices": list(device_rows(how, repeats)),
     }
-    measure.report("scaling", own["output"], tables, own)
+    measure.report("scaling", own["output"], tables, own | {"precision": config.precision})
 
 
 def step_row(shape: dict[str, int], how: refinement.Refinement, repeats: int) -> dict[str, Any]:

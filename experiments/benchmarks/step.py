@@ -18,10 +18,11 @@ from dlgm_jax.inference.elbo import elbo
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import infer
 from dlgm_jax.types import Batch
-from experiments.assembly import TRAIN, Assembly, assemble, prepare_runtime, training_refinement
+from experiments.assembly import TRAIN, Assembly, assemble, choose_precision, prepare_runtime, training_refinement
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
-from experiments.config import Config, parse, run_main
+from experiments.command import parse, run_main
+from experiments.config import Config
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "fisher_M": ("7,13", "values of M for the fisher refiner, odd"),
@@ -30,15 +31,17 @@ OWN_FLAGS = measure.OWN_FLAGS | {
 
 
 def main(argv: list[str]) -> None:
-    settings = ["dataset", "K", "batch_size", "valid_size", "seed"]
+    settings = ["dataset", "K", "batch_size", "valid_size", "seed", "precision"]
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     chosen: dict[str, Any] = {"learning_rate": 0.0008} | command.given
     config = Config(**chosen)
     names = [(name, M) for name in ("fisher", "adam") for M in command.numbers(f"{name}_M")]
     ways = {f"{name} M={M}": training_refinement(replace(config, refiner=name, M=M)) for name, M in names}
     print(f"Training steps on {config.dataset}, batches of {config.batch_size}.", flush=True)
+    repeats = command.number("repeats")
     prepare_runtime()
-    rows = [row for name in WIDTHS for row in times(config, name, ways, command.own["repeats"])]
+    choose_precision(config.precision)
+    rows = [row for name in WIDTHS for row in times(config, name, ways, repeats)]
     measure.report("step", command.own["output"], {"Milliseconds of a training step": rows}, config.to_json())
 
 

@@ -1,7 +1,7 @@
 """From a Config to the pieces of a run."""
 
 from dlgm_jax.learning import refinement, scoring, steps
-from experiments.assembly import assemble, chosen
+from experiments.assembly import assemble, chosen, described
 from experiments.config import Config
 
 SETTINGS = {
@@ -52,6 +52,17 @@ def test_m_minus_1_evaluations():
     assert chosen("adam", 100, 0.01, 0.1).num_steps == 99
     assert chosen("fisher", 11, 0.01, 0.1).num_steps == 5
     assert chosen("fisher", 1, 0.01, 0.1).num_steps == 0
+    assert chosen("adam", 100, 0.01, 0.1).evaluations == 99
+    assert chosen("fisher", 11, 0.01, 0.1).evaluations == 10
+
+
+def test_the_work_of_refinement_is_said():
+    def of(refiner, M):
+        return described(refiner, chosen(refiner, M, 0.01, 0.1), 500)
+
+    assert of("adam", 1) == of("fisher", 1) == "not refined"
+    assert of("adam", 100) == "refined by adam, 99 gradient evaluations a document"
+    assert of("fisher", 13) == "refined by fisher, 12 gradient evaluations a document and other work worth 1.2 more"
 
 
 def test_the_fisher_refiner_arrives_in_training_and_in_evaluation(nvdm_folder, monkeypatch):

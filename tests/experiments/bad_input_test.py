@@ -51,13 +51,15 @@ ROOT = Path(__file__).parent.parent.parent
         ),
         ("--precision=half", "--precision: expected one of float32, tf32, bf16, found 'half'"),
         ("--precision=bf16", "--precision: expected float32 on a CPU, found bf16"),
+        ("--refiner=fisher --M=13 --psi_learning_rate=0.1", "--psi_learning_rate: expected to go with --refiner=adam"),
+        ("--eval_refiner=fisher --eval_M=13 --eval_psi_learning_rate=0.1", "--eval_psi_learning_rate: expected to go"),
         ("--no_such_flag=1", "no_such_flag"),
         ("surplus", "expected flags as --name=value, found 'surplus'"),
     ],
 )
 def test_flags(command, nvdm_folder, tmp_path, flag, message):
     dataset = [] if "dataset" in flag else [f"--dataset={nvdm_folder}"]
-    code, _, err = command("train", *dataset, f"--workdir={tmp_path / 'run'}", flag)
+    code, _, err = command("train", *dataset, f"--workdir={tmp_path / 'run'}", *flag.split())
     assert code == 2
     assert message in err
     assert err.startswith("error: ")

@@ -45,7 +45,11 @@ def test_an_even_m_is_refused_for_fisher(nvdm_folder):
         step.main(["step", f"--dataset={nvdm_folder}", "--fisher_M=8"])
 
 
-def test_a_malformed_list_is_refused():
+def test_malformed_numbers_are_refused():
+    with pytest.raises(BadInput, match="--repeats: expected a whole number from 1, found 0"):
+        jacobian.main(["jacobian", "--repeats=0"])
+    with pytest.raises(BadInput, match="--precision: expected float32 on a CPU, found bf16"):
+        jacobian.main(["jacobian", "--vocab=5", "--precision=bf16"])
     with pytest.raises(BadInput, match="--vocab: expected whole numbers from 1 as 500,1000, found '5,x'"):
         jacobian.main(["jacobian", "--vocab=5,x"])
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from experiments import evaluate, train
-from experiments.config import run_main
+from experiments.command import run_main
 
 SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
 

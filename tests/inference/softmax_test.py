@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlgm_jax.inference.softmax import logsumexp_linear
+from dlgm_jax.inference.softmax import WHOLE, logsumexp_linear
 
 H, V = 5, 23
 
@@ -65,12 +65,20 @@ def test_masked_words_count_nothing(x64, block):
     np.testing.assert_allclose(found, plain(h, weights[:, 7:], bias[7:]), rtol=1e-12)
 
 
+def shapes(rows, words):
+    return [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((rows, H), (H, words), (words,))]
+
+
+@pytest.mark.parametrize(("words", "in_blocks"), [(WHOLE, False), (WHOLE + 1, True)])
+def test_the_vocabulary_decides(words, in_blocks):
+    assert ("scan[" in str(jax.make_jaxpr(logsumexp_linear)(*shapes(4, words)))) == in_blocks
+
+
 def test_large_vocabularies_store_no_logits():
     rows, words = 64, 50_000
-    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((rows, H), (H, words), (words,))]
 
     def memory(block):
         gradient = jax.grad(lambda *a: jnp.sum(logsumexp_linear(*a, block=block)), (0, 1, 2))
-        return jax.jit(gradient).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+        return jax.jit(gradient).lower(*shapes(rows, words)).compile().memory_analysis().temp_size_in_bytes
 
     assert memory(None) < 0.25 * rows * words * 4 < rows * words * 4 <= memory(0)

@@ -3,10 +3,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlgm_jax import NonFinite, elbo, features, infer, init_params, normalised_counts, refine
+from dlgm_jax import (
+    NonFinite,
+    elbo,
+    features,
+    infer,
+    init_params,
+    normalised_counts,
+    refine,
+    token_information,
+)
 from dlgm_jax.data import batches
 from dlgm_jax.learning import scoring
-from dlgm_jax.learning.refinement import adam
+from dlgm_jax.learning.refinement import adam, preconditioned
 from dlgm_jax.models.dlgm import dlgm
 from tests import oracles
 from tests.conftest import as_corpus
@@ -19,13 +28,16 @@ MODEL = dlgm(features.batch_normalised_counts, **SIZES)
 PARAMS = init_params(jax.random.key(0), 10, **SIZES)
 
 
-def score(batch_size=8, params=PARAMS, **settings):
-    scorer = scoring.scorer(MODEL, refinement=adam(5, 0.02), **settings)
+ADAM = adam(5, 0.02)
+
+
+def score(batch_size=8, params=PARAMS, refinement=ADAM, **settings):
+    scorer = scoring.scorer(MODEL, refinement=refinement, **settings)
     ordered = batches.ordered_batches(CORPUS, batch_size, sizes=batches.padded_sizes(batch_size, CORPUS))
     return scoring.score_corpus(scorer, params, ordered, jax.random.key(5))
 
 
-def by_hand(num_samples):
+def by_hand(num_samples, **settings):
     """Guess, refinement and both bounds of every document by the public functions."""
     guess_key, refine_key, refined_key = (jax.random.fold_in(jax.random.key(5), use) for use in range(3))
     theta, phi = PARAMS
@@ -39,7 +51,7 @@ def by_hand(num_samples):
             return float(np.mean(draws))
 
         psi = infer(phi, normalised_counts(x))
-        better, _ = refine(theta, psi, x, jax.random.fold_in(refine_key, d), num_steps=5, learning_rate=0.02)
+        better, _ = refine(theta, psi, x, jax.random.fold_in(refine_key, d), **settings)
         bounds.append(bound(psi, guess_key))
         refined_bounds.append(bound(better, refined_key))
         kls.append(oracles.kl(*psi))
@@ -48,10 +60,15 @@ def by_hand(num_samples):
     return map(np.asarray, (bounds, refined_bounds, kls, refined_kls, means))
 
 
-@pytest.mark.parametrize("num_samples", [1, 3])
-def test_scores_are_the_definitions(num_samples):
-    scores = score(num_samples=num_samples)
-    bounds, refined, kls, refined_kls, means = by_hand(num_samples)
+@pytest.mark.parametrize(("num_samples", "refiner"), [(1, "adam"), (3, "adam"), (1, "fisher")])
+def test_scores_are_the_definitions(num_samples, refiner):
+    information = token_information(PARAMS.theta, jax.random.fold_in(jax.random.key(5), 4))
+    refinement, settings = {
+        "adam": (ADAM, {"num_steps": 5, "learning_rate": 0.02}),
+        "fisher": (preconditioned(3), {"num_steps": 3, "information": information}),
+    }[refiner]
+    scores = score(num_samples=num_samples, refinement=refinement)
+    bounds, refined, kls, refined_kls, means = by_hand(num_samples, **settings)
     lengths = COUNTS.sum(1)
     kept = lengths > 0
     for found, values in ((scores.perplexity, bounds), (scores.perplexity_refined, refined)):

@@ -159,15 +159,16 @@ def test_a_document_s_refinement_does_not_depend_on_its_batch(how):
     np.testing.assert_allclose(alone.log_var[0], together.log_var[1], atol=1e-5)
 
 
-def test_the_fisher_refiner_in_a_step_is_the_public_one():
+@pytest.mark.parametrize("count", [0, 3])
+def test_the_fisher_refiner_in_a_step_is_the_public_one(count):
     """theta of one step with plain gradients: at the psi that `refine` gives with the information of that step."""
     optimiser = optax.sgd(RATE)
     model = dlgm(partial(features.batch_tfidf, idf=IDF), latent_dim=3, generative_widths=(6,), inference_widths=(7,))
     step = steps.algorithm1(model, optimiser, refinement=refinement.preconditioned(4), kl_anneal_steps=5)
     state = steps.init_state(model, optimiser, jax.random.key(0), 12)
     theta, phi = jax.tree.map(jnp.copy, state.params)
-    key, beta = jax.random.key(3), 0.2
-    information = token_information(theta, jax.random.fold_in(jax.random.fold_in(key, 4), 0))
+    key, beta = jax.random.key(3), (count + 1) / 5
+    information = token_information(theta, jax.random.fold_in(jax.random.fold_in(key, 4), count))
     refine_key, theta_key = jax.random.fold_in(key, 3), jax.random.fold_in(key, 1)
 
     def loss(theta_now):
@@ -181,7 +182,7 @@ def test_the_fisher_refiner_in_a_step_is_the_public_one():
         return total
 
     expected = jax.tree.map(lambda p, g: p - RATE * g, theta, jax.grad(loss)(theta))
-    state, _ = step(state, batch_of([4, 9], 3), key)
+    state, _ = step(state._replace(step=jnp.asarray(count)), batch_of([4, 9], 3), key)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), state.params.theta, expected)
 
 
