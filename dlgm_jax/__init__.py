@@ -2,7 +2,7 @@
 
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.features import idf, normalised_counts, tfidf
-from dlgm_jax.introspection.jacobian import jacobian_at, jacobian_mean, jacobian_rows
+from dlgm_jax.introspection.jacobian import jacobian_at, jacobian_mean, jacobian_posterior, jacobian_rows
 from dlgm_jax.models.dlgm import (
     elbo,
     evidence,
@@ -33,6 +33,7 @@ __all__ = [
     "init_params",
     "jacobian_at",
     "jacobian_mean",
+    "jacobian_posterior",
     "jacobian_rows",
     "load_run",
     "log_likelihood",

@@ -1,16 +1,10 @@
-"""What a person sees: tables and curves."""
+"""The tables of a run."""
 
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 from dlgm_jax.embeddings.neighbours import nearest
-from dlgm_jax.introspection.spectrum import active_directions
 from experiments.config import Config
 
 NEIGHBOURS = 6
@@ -51,31 +45,3 @@ def neighbour_table(jacobian: np.ndarray, vocabulary: tuple[str, ...], words: li
     for word, row in zip(words, order):
         lines.append(f"{vocabulary[word]:<{width}}{', '.join(vocabulary[other] for other in row)}")
     return "\n".join(lines)
-
-
-def plot_curves(
-    path: Path, validation: list[dict[str, Any]], log_singular_values: np.ndarray, best_epoch: int, title: str
-) -> None:
-    """curves.png: perplexity by epoch, unrefined and refined; log singular values of J_mean^log."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    epochs = [line["epoch"] for line in validation]
-    left.plot(
-        epochs,
-        [line["perplexity"] for line in validation],
-        label="at the network's guess",
-        color="tab:orange",
-    )
-    left.plot(epochs, [line["perplexity_refined"] for line in validation], label="refined", color="tab:blue")
-    left.axvline(best_epoch, color="grey", linewidth=0.8, linestyle=":", label=f"best epoch, {best_epoch}")
-    left.set(xlabel="epoch", ylabel="validation perplexity (bound)", title="Perplexity")
-    left.xaxis.get_major_locator().set_params(integer=True)
-    left.legend(frameon=False)
-    right.plot(np.arange(1, len(log_singular_values) + 1), log_singular_values, color="tab:blue")
-    right.axhline(0, color="grey", linewidth=0.8, linestyle=":")
-    active = active_directions(log_singular_values)
-    right.set(xlabel="singular value", ylabel="log", title=f"Spectrum of J_mean^log: {active} above 0")
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, parse_math=False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)

@@ -33,6 +33,7 @@ from experiments.assembly import (
 )
 from experiments.command import parse, run_main
 from experiments.dry_run import expectations
+from experiments.plots import plot_curves
 
 OWN_FLAGS = {
     "preset": ("default", "default: for a first run; paper: the paper's settings"),
@@ -117,7 +118,7 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
     config = assembly.config
     jacobian = np.asarray(jacobian_mean(params, assembly.key(INTROSPECT)))
     spectrum = log_singular_values(jacobian)
-    report.plot_curves(
+    plot_curves(
         workdir / "curves.png",
         metrics.read("validation"),
         spectrum,

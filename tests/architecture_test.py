@@ -18,10 +18,16 @@ FLOORS = {
 }
 ROOMS = {
     "orbax": "dlgm_jax/learning/checkpoints.py",
-    "matplotlib": "experiments/report.py",
+    "matplotlib": "experiments/plots.py",
     "absl": "experiments/command.py",
     "sklearn.datasets": "dlgm_jax/data/datasets.py",
     "sklearn.feature_extraction.text": "dlgm_jax/data/text.py",
+    "sklearn.cluster": "dlgm_jax/embeddings/clusters.py",
+    "sklearn.decomposition": "dlgm_jax/embeddings/documents.py",
+    "sklearn.linear_model": "dlgm_jax/embeddings/documents.py",
+    "sklearn.neighbors": "dlgm_jax/embeddings/documents.py",
+    "sklearn.preprocessing": "dlgm_jax/embeddings/documents.py",
+    "sklearn.manifold": "experiments/plots.py",
 }
 FILES = sorted([*ROOT.glob("dlgm_jax/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 

@@ -24,7 +24,7 @@ MIN_WORDS = 20
 VOCAB_SIZE = 2000
 TEST_SHARE = 0.1
 WORD = r"\b[a-z][a-z]+\b"
-RULES = {"rules": f"1: {MIN_WORDS} words, {VOCAB_SIZE} kept, {TEST_SHARE} test, {WORD}"}  # 1: of this file
+RULES = {"rules": f"2: {MIN_WORDS} words, {VOCAB_SIZE} kept, {TEST_SHARE} test, {WORD}"}  # 2: of this file
 OMITTED = frozenset({"test", "tests", "idlelib", "tkinter", "site-packages", "dist-packages", "__pycache__"})
 
 

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from dlgm_jax import networks
+from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.models.dlgm import latent_dim, potentials
-from dlgm_jax.types import Array, Mlp, Params, Theta
+from dlgm_jax.types import Array, Gaussian, Mlp, Params, Theta
 
 VARIANTS = "pot", "log", "prob"
 BLOCK = 100  # samples of z taken at once by `jacobian_mean`
@@ -37,10 +38,7 @@ def jacobian_rows(params: Params, z: Array, ids: Array, *, variant: str = "log")
     Ids are integers with 0 <= id < V, which cannot be checked under jit: others give rows of NaN. Raises
     ValueError for another variant, another shape of z, and ids that are not a vector of integers.
     """
-    ids = jnp.asarray(ids)
-    if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
-        raise ValueError(f"ids have shape {ids.shape} and dtype {ids.dtype}, expected (n,) and an integer dtype")
-    return _jacobian(params.theta, z, variant, partial(_columns, ids=ids.astype(int)))
+    return _jacobian(params.theta, z, variant, partial(_columns, ids=_checked(ids)))
 
 
 @partial(jax.jit, static_argnames=("num_samples", "variant"))
@@ -50,20 +48,54 @@ def jacobian_mean(params: Params, key: Array, *, num_samples: int = 400, variant
     E[J_pot] = W^T E[J_h] and E[J_log] = E[J_pot] - 1 E[(mu W^T) J_h]; E[J_prob] takes a [V, K] product per sample, or
     one in the log-linear model. Samples are summed in blocks, so memory does not grow with them, also under `grad`.
     """
+    dim = latent_dim(params.theta)
+    prior = Gaussian(jnp.zeros(dim), jnp.zeros(dim))
+    return _mean_jacobian(params.theta, prior, key, num_samples, variant)
+
+
+@partial(jax.jit, static_argnames=("num_samples", "variant"))
+def jacobian_posterior(
+    params: Params,
+    psi: Gaussian,
+    key: Array,
+    *,
+    ids: Array | None = None,
+    num_samples: int = 50,
+    variant: str = "log",
+) -> Array:
+    """E_{q(z|x)}[J(z)], the contextual Jacobian vectors of a document with posterior psi ([K], [K]): [V, K].
+
+    The plain average over `num_samples` draws from q. With word ids [n] (as `jacobian_rows`) their rows only: [n, K].
+    `vmap` it over psi, key and ids for a batch of contexts. Raises ValueError as the others do.
+    """
+    theta = params.theta
+    for name, leaf in zip(("psi.mean", "psi.log_var"), psi):
+        if jnp.shape(leaf) != (latent_dim(theta),):
+            raise ValueError(f"{name} has shape {jnp.shape(leaf)}, expected {(latent_dim(theta),)}; vmap for more")
+    pick = _whole if ids is None else partial(_columns, ids=_checked(ids))
+    return _mean_jacobian(theta, psi, key, num_samples, variant, pick)
+
+
+def _whole(words: Array) -> Array:
+    return words
+
+
+def _mean_jacobian(theta: Theta, psi: Gaussian, key, num_samples: int, variant: str, pick=_whole) -> Array:
+    """The rows that `pick`, [..., V] -> [..., n], takes of E[J(z)], z ~ psi: [n, K]."""
     _check_variant(variant)
     if num_samples < 1:
         raise ValueError(f"num_samples is at least 1; found {num_samples}")
-    theta = params.theta
-    mean = partial(_prior_mean, theta, key, num_samples)
+    mean = partial(_mean, theta, psi, key, num_samples)
     if variant == "prob":
-        return mean(partial(_prob, theta)).T
+        return mean(partial(_prob, theta, pick=pick)).T
+    words = pick(theta.output.weights).T
     if variant == "pot":
-        return theta.output.weights.T @ mean(partial(_hidden, theta.hidden))
+        return words @ mean(partial(_hidden, theta.hidden))
     hidden, expected = mean(partial(_hidden_and_expected, theta))
-    return theta.output.weights.T @ hidden - expected
+    return words @ hidden - expected
 
 
-def _jacobian(theta: Theta, z, variant: str, pick: Callable[[Array], Array] = lambda words: words) -> Array:
+def _jacobian(theta: Theta, z, variant: str, pick: Callable[[Array], Array] = _whole) -> Array:
     """The rows that `pick`, [..., V] -> [..., n], takes: [n, K]."""
     _check_variant(variant)
     weights = theta.output.weights
@@ -79,23 +111,31 @@ def _jacobian(theta: Theta, z, variant: str, pick: Callable[[Array], Array] = la
     return log if variant == "log" else pick(mu)[:, None] * log
 
 
+def _checked(ids) -> Array:
+    ids = jnp.asarray(ids)
+    if ids.ndim != 1 or not jnp.issubdtype(ids.dtype, jnp.integer):
+        raise ValueError(f"ids have shape {ids.shape} and dtype {ids.dtype}, expected (n,) and an integer dtype")
+    return ids.astype(int)
+
+
 def _columns(words: Array, ids: Array) -> Array:
     return words.at[..., ids].get(mode="fill", wrap_negative_indices=False)
 
 
-def _prior_mean(theta: Theta, key: Array, num_samples: int, weighted_sum: Callable):
-    """The mean of f at z_s = normal(fold_in(key, s)), from `weighted_sum`: w [S], z [S, K] -> sum_s w_s f(z_s).
+def _mean(theta: Theta, psi: Gaussian, key: Array, num_samples: int, weighted_sum: Callable):
+    """The mean of f at z_s ~ psi by fold_in(key, s), from `weighted_sum`: w [S], z [S, K] -> sum_s w_s f(z_s).
 
     Blocks have the same size S: what fills up the last one has weight 0.
     """
-    shape, dtype = (latent_dim(theta),), theta.output.weights.dtype
+    dtype = theta.output.weights.dtype
+    psi = Gaussian(*(jnp.asarray(leaf, dtype) for leaf in psi))
     num_blocks = -(-num_samples // BLOCK)
     size = -(-num_samples // num_blocks)
 
     @jax.checkpoint
     def block(start):
         samples = start + jnp.arange(size)
-        z = jax.vmap(lambda s: jax.random.normal(jax.random.fold_in(key, s), shape, dtype))(samples)
+        z = jax.vmap(lambda s: sample(psi, jax.random.fold_in(key, s)))(samples)
         return weighted_sum((samples < num_samples).astype(dtype) / num_samples, z)
 
     def add(total, start):
@@ -149,16 +189,16 @@ def _hidden_and_expected(theta: Theta, weights: Array, z: Array) -> tuple[Array,
     return _hidden(theta.hidden, weights, z), weights @ _expected_rows(theta, z)[1]
 
 
-def _prob(theta: Theta, weights: Array, z: Array) -> Array:
-    """sum_s w_s (mu * W^T J_h - mu (mu J_pot)), transposed, which multiplies faster: [K, V]."""
-    words = theta.output.weights
+def _prob(theta: Theta, weights: Array, z: Array, *, pick) -> Array:
+    """sum_s w_s (mu * W^T J_h - mu (mu J_pot)), transposed, which multiplies faster: [K, V], or what `pick` takes."""
+    words = pick(theta.output.weights)
     mu, expected = _expected_rows(theta, z)
-    mu = weights[:, None] * mu
+    mu = weights[:, None] * pick(mu)
     total = -expected.T @ mu
 
     @jax.checkpoint
-    def add(total, sample):
-        mu, hidden = sample
+    def add(total, one):
+        mu, hidden = one
         return total + mu * (hidden.T @ words), None
 
     if not theta.hidden.layers:

@@ -1,6 +1,37 @@
-"""How many directions of the latent space a model uses (section 5, figures 2d and 2e)."""
+"""How much of the latent space a model uses, and for what (section 5, figures 2d and 2e)."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
+
+ACTIVE_VARIANCE = 0.01
+DEAD_KL = 0.01  # nats a document
+DUPLICATE = 0.95  # of the cosine of two columns of the Jacobian
+
+
+class Direction(NamedTuple):
+    """A singular direction of a Jacobian, and the words at its ends."""
+
+    log_singular_value: float
+    top: tuple[int, ...]  # rows that it raises most
+    bottom: tuple[int, ...]  # rows that it lowers most
+
+
+class Units(NamedTuple):
+    """What the posteriors of a corpus do with each latent dimension."""
+
+    variance: np.ndarray  # [K], of the posterior means over documents
+    kl: np.ndarray  # [K], nats a document
+
+    @property
+    def active(self) -> int:
+        """Units whose posterior mean varies by more than 0.01 (Burda et al. 2015)."""
+        return int(np.sum(self.variance > ACTIVE_VARIANCE))
+
+    @property
+    def dead(self) -> list[int]:
+        """Units that tell less than 0.01 nats of a document."""
+        return np.flatnonzero(self.kl < DEAD_KL).tolist()
 
 
 def log_singular_values(jacobian) -> np.ndarray:
@@ -15,3 +46,35 @@ def log_singular_values(jacobian) -> np.ndarray:
 def active_directions(log_singular_values: np.ndarray) -> int:
     """The paper's count of active units: log singular values of J_mean^log above 0."""
     return int(np.sum(log_singular_values > 0))
+
+
+def directions(jacobian, *, num_directions: int, num_words: int) -> list[Direction]:
+    """The leading singular directions of a [V, K] Jacobian; each points to its row of largest size."""
+    left, values, _ = np.linalg.svd(np.asarray(jacobian, np.float64), full_matrices=False)
+    found = []
+    for column, value in zip(left.T[:num_directions], values):
+        order = np.argsort(-column * np.sign(column[np.argmax(np.abs(column))]), kind="stable")
+        with np.errstate(divide="ignore"):
+            log_value = float(np.log(value))
+        found.append(Direction(log_value, tuple(order[:num_words].tolist()), tuple(order[::-1][:num_words].tolist())))
+    return found
+
+
+def units(means: Any, log_vars: Any) -> Units:
+    """Of posteriors [D, K], [D, K]: the variance of each unit's means, and its KL to the prior."""
+    means, log_vars = np.asarray(means, np.float64), np.asarray(log_vars, np.float64)
+    return Units(means.var(axis=0), np.mean((means**2 + np.exp(log_vars) - 1 - log_vars) / 2, axis=0))
+
+
+def near_duplicates(jacobian, *, cosine: float = DUPLICATE) -> list[tuple[int, int, float]]:
+    """Pairs of latent dimensions whose columns of a [V, K] Jacobian are nearly parallel: (i, j, cosine), i < j.
+
+    Columns are centred first, since what a unit adds to all log-probabilities alike tells nothing of words.
+    """
+    columns = np.asarray(jacobian, np.float64)
+    columns = columns - columns.mean(axis=0)
+    norms = np.linalg.norm(columns, axis=0)
+    columns = np.divide(columns, norms, out=np.zeros_like(columns), where=norms > 0)
+    cosines = columns.T @ columns
+    first, second = np.nonzero(np.triu(np.abs(cosines) > cosine, k=1))
+    return [(int(i), int(j), float(cosines[i, j])) for i, j in zip(first, second)]

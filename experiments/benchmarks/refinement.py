@@ -116,7 +116,9 @@ def quality(
         for batch in assembly.training_batches(epoch):
             state, _ = step(state, batch, jax.random.fold_in(assembly.key(TRAIN), epoch))
         if epoch in epochs:
-            yield {"decoder": name, "epochs": epoch} | judge(state.params)
+            row = {"decoder": name, "epochs": epoch} | judge(state.params)
+            tqdm.write(measure.table([row]))
+            yield row
 
 
 class Judge:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from experiments import evaluate, train
+from experiments import evaluate, introspect, prepare, train
 from experiments.command import run_main
 
 SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
@@ -20,7 +20,12 @@ def command(monkeypatch, capsys):
     """Runs a command as from a shell: exit code, stdout, stderr."""
 
     def run(name, *arguments):
-        main = {"train": train.main, "evaluate": evaluate.main}[name]
+        main = {
+            "train": train.main,
+            "evaluate": evaluate.main,
+            "introspect": introspect.main,
+            "prepare": prepare.main,
+        }[name]
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         try:
             run_main(main)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlgm_jax import init_params, jacobian_at, jacobian_mean, jacobian_rows
+from dlgm_jax import Gaussian, init_params, jacobian_at, jacobian_mean, jacobian_posterior, jacobian_rows
 from dlgm_jax.introspection.jacobian import BLOCK, VARIANTS
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from dlgm_jax.models.dlgm import log_probs, potentials
@@ -172,6 +172,8 @@ def test_all_samples_are_never_held_at_once(variant):
         (lambda p: jacobian_rows(p, jnp.ones(20), np.ones(5, bool)), "dtype bool, expected .* integer"),
         (lambda p: jacobian_mean(p, KEY, variant="odds"), "pot, log, prob.*odds"),
         (lambda p: jacobian_mean(p, KEY, num_samples=0), "num_samples.*0"),
+        (lambda p: jacobian_posterior(p, Gaussian(jnp.ones(2), jnp.ones(20)), KEY), r"psi.mean has shape \(2,\)"),
+        (lambda p: jacobian_posterior(p, Gaussian(jnp.ones(20), jnp.ones(1)), KEY), r"psi.log_var has shape \(1,\)"),
     ],
 )
 def test_wrong_arguments_are_named(call, message):
@@ -185,3 +187,39 @@ def test_log_singular_values_are_those_of_a_known_matrix():
     values = log_singular_values(left @ np.diag([7.0, 2.0, 1.5, 0.25]) @ right)
     np.testing.assert_allclose(values, np.log([7.0, 2.0, 1.5, 0.25]), rtol=1e-10)
     assert active_directions(values) == 3
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_posterior_jacobian_is_the_mean_over_its_draws(params64, variant):
+    psi = Gaussian(jnp.asarray(Z), jnp.array([0.5, -1.0, -3.0]))
+    keys = [jax.random.fold_in(KEY, s) for s in range(6)]
+    zs = [psi.mean + jnp.exp(psi.log_var / 2) * jax.random.normal(key, (3,)) for key in keys]
+    expected = np.mean([jacobian_at(params64, z, variant=variant) for z in zs], axis=0)
+    find = partial(jacobian_posterior, params64, psi, KEY, num_samples=6, variant=variant)
+    np.testing.assert_allclose(find(), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(find(ids=np.array([8, 0])), expected[[8, 0]], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_at_a_point_mass_the_posterior_jacobian_is_that_of_the_point(params64, variant):
+    psi = Gaussian(jnp.asarray(Z), jnp.full(3, -60.0))
+    found = jacobian_posterior(params64, psi, KEY, num_samples=3, variant=variant)
+    np.testing.assert_allclose(found, jacobian_at(params64, jnp.asarray(Z), variant=variant), rtol=1e-9, atol=1e-12)
+
+
+def test_contexts_are_batched_by_vmap():
+    params = wide_params()
+    rng = np.random.default_rng(0)
+    psi = Gaussian(*jnp.asarray(rng.normal(size=(2, 3, 20)), jnp.float32))
+    keys, ids = jax.random.split(KEY, 3), jnp.array([[1], [7], [7]])
+    one = partial(jacobian_posterior, params)
+    batched = jax.jit(jax.vmap(lambda psi, key, ids: one(psi, key, ids=ids)))(psi, keys, ids)
+    assert batched.shape == (3, 1, 20)
+    third = one(jax.tree.map(lambda leaf: leaf[2], psi), keys[2])[7]
+    np.testing.assert_allclose(batched[2, 0], third, rtol=1e-4, atol=1e-6)
+
+
+def test_a_prior_as_posterior_is_the_mean():
+    params, prior = wide_params(), Gaussian(jnp.zeros(20), jnp.zeros(20))
+    found = jacobian_posterior(params, prior, KEY, num_samples=150)
+    np.testing.assert_allclose(found, jacobian_mean(params, KEY, num_samples=150), rtol=1e-5, atol=1e-7)

@@ -5,21 +5,21 @@ is `vocab.new` (the first field of each line is the word) or `vocab.txt` (the wh
 may be gzipped, with `.gz` behind its name.
 """
 
-import gzip
 import re
-import zlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, check_distinct, shown
+from dlgm_jax.data.lines import lines
 from dlgm_jax.types import BadInput
 
 MAX_COUNT = np.iinfo(np.int32).max
 DIGITS = 19  # longer numbers are out of every range
 LABEL = re.compile(r"[\w.+/&-]+")
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read(folder: str | Path) -> tuple[Corpus, Corpus]:
@@ -31,12 +31,35 @@ def read(folder: str | Path) -> tuple[Corpus, Corpus]:
     return read_feat(_find(folder, "train.feat"), vocabulary), read_feat(_find(folder, "test.feat"), vocabulary)
 
 
+def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
+    """Writes the two corpora to a folder that is not there yet, whole or not at all. Raises BadInput if it is."""
+    folder = Path(folder)
+    if folder.exists():
+        raise BadInput(f"{folder}: expected a new folder, found one that is there already")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        new = Path(scratch) / "new"
+        new.mkdir()
+        (new / "vocab.txt").write_text("".join(f"{word}\n" for word in train.vocabulary), encoding="utf-8")
+        for name, corpus in (("train", train), ("test", test)):
+            with (new / f"{name}.feat").open("w", encoding="utf-8") as file:
+                file.writelines(_written(corpus))
+        new.rename(folder)
+
+
+def _written(corpus: Corpus) -> Iterator[str]:
+    counts = corpus.counts
+    for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:])):
+        pairs = [f"{word + 1}:{count}" for word, count in zip(counts.indices[start:end], counts.data[start:end])]
+        yield " ".join([*([corpus.labels[row]] if corpus.labels else []), *pairs]) + "\n"
+
+
 def read_vocabulary(folder: Path) -> tuple[str, ...]:
     """The words of a folder's vocabulary file, in the order of their ids."""
     path = _find(folder, "vocab.new", "vocab.txt")
     first_field = path.name.startswith("vocab.new")
     words = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines(path), 1):
         word = line.strip()
         if not word:
             raise BadInput(f"{path}:{number}: expected a word, found an empty line")
@@ -51,7 +74,7 @@ def read_feat(path: Path, vocabulary: tuple[str, ...]) -> Corpus:
     """One `.feat` file. Duplicate ids in a line are summed; documents without words are kept."""
     indptr, ids, counts, labels = [0], [], [], []
     labelled = None
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines(path), 1):
         where = f"{path}:{number}"
         label, pairs = _split_label(line, where)
         if label or pairs:
@@ -113,21 +136,3 @@ def _find(folder: Path, *names: str) -> Path:
             if path.exists():
                 return path
     raise BadInput(f"{folder}: expected a file {' or '.join(names)} (or .gz), found none")
-
-
-def _lines(path: Path):
-    """Lines without their ends; what cannot be read as UTF-8 text is bad input."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
-            for number, text in enumerate(file, 1):
-                line = text.removesuffix("\n").removesuffix("\r")
-                if "\r" in line:
-                    raise BadInput(f"{path}:{number}: expected lines to end with a line feed, found a carriage return")
-                if not line.isascii() and SURROGATE.search(line):
-                    raise BadInput(f"{path}:{number}: expected UTF-8 text, found {shown(line)}")
-                yield line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadInput(f"{path}: expected a whole gzip file, found: {error}") from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,67 @@
+"""Groups of diagnosis codes and relations between drugs and diseases, as published with Choi et al. (2016)."""
+
+import re
+from pathlib import Path
+
+from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.lines import lines
+from dlgm_jax.types import BadInput
+
+CODE = re.compile(r"[0-9EV][0-9]{2,4}\.?[0-9]{0,2}")
+HEADING = re.compile(r"([0-9]+)(\.[0-9]+)*\s+\S")
+
+
+def plain(code: str) -> str:
+    """An ICD-9 code without its dot, as the tables of hospitals hold it."""
+    return code.replace(".", "")
+
+
+def read_fine_groups(path: str | Path) -> dict[str, int]:
+    """Code without dot -> CCS group, from lines of codes (`icd9_grp_file`; what follows a # is left out).
+
+    A code that stands in two groups keeps the first. Raises BadInput with file and line.
+    """
+    groups: dict[str, int] = {}
+    for number, line in enumerate(lines(path), 1):
+        for code in line.partition("#")[0].split():
+            if not CODE.fullmatch(code):
+                raise BadInput(f"{path}:{number}: expected ICD-9 codes, found {shown(code)}")
+            groups.setdefault(plain(code), number)
+    if not groups:
+        raise BadInput(f"{path}: expected groups of ICD-9 codes, found none")
+    return groups
+
+
+def read_coarse_groups(path: str | Path) -> dict[str, int]:
+    """Code without dot -> chapter of the multi-level CCS (`ccs_coarsest`: headings `1.1.1 name`, codes indented).
+
+    Raises BadInput with file and line.
+    """
+    groups: dict[str, int] = {}
+    chapter = None
+    for number, line in enumerate(lines(path), 1):
+        heading = HEADING.match(line)
+        if heading:
+            chapter = int(heading[1])
+        elif line.strip():
+            if chapter is None or not line[:1].isspace():
+                raise BadInput(f"{path}:{number}: expected a heading as 1.1 or indented codes, found {shown(line)}")
+            for code in line.split():
+                if CODE.fullmatch(code):
+                    groups.setdefault(code, chapter)
+    if not groups:
+        raise BadInput(f"{path}: expected chapters of ICD-9 codes, found none")
+    return groups
+
+
+def read_relations(path: str | Path) -> list[tuple[str, str]]:
+    """(drug, disease) pairs from lines `drug:disease,disease,` (may-treat, may-prevent). Raises BadInput."""
+    pairs = []
+    for number, line in enumerate(lines(path), 1):
+        drug, colon, diseases = line.strip().partition(":")
+        if line.strip() and not (drug and colon and diseases.strip(", ")):
+            raise BadInput(f"{path}:{number}: expected drug:disease,disease, found {shown(line)}")
+        pairs += [(drug.strip(), disease.strip()) for disease in diseases.split(",") if disease.strip()]
+    if not pairs:
+        raise BadInput(f"{path}: expected relations as drug:disease, found none")
+    return pairs

@@ -1,0 +1,43 @@
+"""Embeddings of documents, judged by their labels."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from dlgm_jax.embeddings.neighbours import unit_rows
+
+
+class LabelScores(NamedTuple):
+    """Shares of test documents whose label is found."""
+
+    neighbours: float  # by a vote of the nearest training documents (cosine)
+    linear: float  # by logistic regression on standardised embeddings
+
+
+def label_scores(train: np.ndarray, labels, test: np.ndarray, test_labels, *, num_neighbours: int = 10) -> LabelScores:
+    """How well [D, K] embeddings of training documents tell the labels of test documents."""
+    votes = KNeighborsClassifier(min(num_neighbours, len(train)), algorithm="brute")
+    votes.fit(unit_rows(train), labels)
+    scaler = StandardScaler().fit(train)
+    probe = LogisticRegression(max_iter=1000).fit(scaler.transform(train), labels)
+    return LabelScores(
+        float(votes.score(unit_rows(test), test_labels)), float(probe.score(scaler.transform(test), test_labels))
+    )
+
+
+def lsa(train: Any, idf: np.ndarray, num_components: int, *, seed: int = 0) -> Any:
+    """Latent semantic analysis: a truncated SVD of tf-idf rows of length 1, fitted to sparse counts [D, V]."""
+    number = min(num_components, min(train.shape) - 1)
+    return TruncatedSVD(number, random_state=seed).fit(tfidf_rows(train, idf))
+
+
+def tfidf_rows(counts: Any, idf: np.ndarray) -> Any:
+    """Sparse counts [D, V] as tf-idf rows of length 1."""
+    weighted = counts.multiply(np.asarray(idf)[None]).tocsr()
+    norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return weighted.multiply(scale[:, None]).tocsr()

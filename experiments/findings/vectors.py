@@ -1,0 +1,115 @@
+"""What the Jacobian vectors of the words say: spectrum, neighbours, clusters, map."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dlgm_jax.embeddings.clusters import spectral_clusters
+from dlgm_jax.embeddings.neighbours import nearest, without_plurals
+from dlgm_jax.introspection.spectrum import active_directions, directions, log_singular_values, near_duplicates
+from experiments import plots
+from experiments.command import Command
+from experiments.findings.model import Learned
+from experiments.page import Figure, Table
+
+SHOWN_DIRECTIONS, SHOWN_CLUSTERS = 12, 25
+NAMED = 250  # words of the map that are written out
+
+
+def parts(model: Learned, models: list[Learned], command: Command, output: Path) -> list[Table | Figure]:
+    """Tables and pictures of the first model, beside the spectra of all."""
+    own = command.own
+    queries = model.rows("query", own["query"])
+    frequent = [int(row) for row in model.frequent[: own["words"]] if row not in queries]
+    clusters = spectral_clusters(model.vectors, min(own["clusters"], len(model.vocabulary)), affinity=own["affinity"])
+    found = [
+        *spectra(models, output),
+        direction_table(model),
+        neighbour_table(model, queries + frequent, own["neighbours"], plurals=own["plurals"]),
+        cluster_table(model, clusters),
+    ]
+    words = model.frequent[: own["map_words"]]
+    if len(words) > 3:
+        path = output / "map.png"
+        names = [model.vocabulary[row] for row in words]
+        plots.plot_map(path, model.vectors[words], names, clusters[words], named=NAMED)
+        note = f"The {len(words):,} most frequent words by t-SNE of their cosines; colours are clusters."
+        found.append(Figure("Map of words", note, path))
+    return found
+
+
+def spectra(models: list[Learned], output: Path) -> list[Table | Figure]:
+    """Log singular values and the directions that are used (figures 2d and 2e)."""
+    values = {label: log_singular_values(model.log_vectors) for label, model in zip(labels(models), models)}
+    rows = [
+        (label, active_directions(found), len(found), float(found[0]), len(near_duplicates(model.log_vectors)))
+        for (label, found), model in zip(values.items(), models)
+    ]
+    header = ("model", "used", "of", "largest", "near-duplicate pairs")
+    note = (
+        "Log singular values of the mean log-Jacobian; a direction is used when its value is above 0. "
+        "Near-duplicates are latent dimensions whose columns have a cosine above 0.95."
+    )
+    plots.plot_spectra(output / "spectrum.png", values)
+    return [
+        Table("Directions of the latent space in use", note, header, rows),
+        Figure("Spectrum", "Sorted log singular values of J_mean^log.", output / "spectrum.png"),
+    ]
+
+
+def labels(models: list[Learned]) -> list[str]:
+    """Names that tell the models apart."""
+    names = [model.name for model in models]
+    return [name if names.count(name) == 1 else f"{name} ({model.folder.name})" for name, model in zip(names, models)]
+
+
+def direction_table(model: Learned) -> Table:
+    """The words at both ends of the leading singular directions."""
+    rows = [
+        (place, found.log_singular_value, listed(model, found.top), listed(model, found.bottom))
+        for place, found in enumerate(directions(model.log_vectors, num_directions=SHOWN_DIRECTIONS, num_words=6), 1)
+    ]
+    note = "Words whose log-probability rises and falls most along each leading singular direction."
+    return Table("Singular directions", note, ("direction", "log value", "rise", "fall"), rows)
+
+
+def neighbour_table(model: Learned, queries: list[int], number: int, *, plurals: bool) -> Table:
+    """Nearest words by cosine."""
+    note = "" if plurals else " Plurals of the query and of nearer words are left out."
+    order = neighbours(model, model.vectors, queries, number, plurals=plurals)
+    rows = [(model.vocabulary[query], listed(model, row)) for query, row in zip(queries, order)]
+    return Table(
+        "Nearest neighbours",
+        f"By the cosine of Jacobian vectors.{note}",
+        ("word", "nearest words, nearest first"),
+        rows,
+    )
+
+
+def neighbours(
+    model: Learned, embeddings: np.ndarray, queries: list[int], number: int, *, plurals: bool
+) -> list[list[int]]:
+    """The nearest rows of each query, with or without plurals."""
+    order, _ = nearest(embeddings, queries, num_neighbours=number if plurals else 3 * number + 5)
+    if plurals:
+        return [row.tolist() for row in order]
+    names = [[model.vocabulary[other] for other in row] for row in order]
+    kept = [without_plurals(model.vocabulary[query], words) for query, words in zip(queries, names)]
+    return [row[places[:number]].tolist() for row, places in zip(order, kept)]
+
+
+def cluster_table(model: Learned, clusters: np.ndarray) -> Table:
+    """The largest clusters by their most frequent words."""
+    sizes = np.bincount(clusters)
+    ordered = clusters[model.frequent]
+    rows = [
+        (cluster + 1, int(sizes[cluster]), listed(model, model.frequent[ordered == cluster][:10]))
+        for cluster in range(min(len(sizes), SHOWN_CLUSTERS))
+    ]
+    note = f"{len(sizes)} spectral clusters by cosine; the largest, each by its most frequent words."
+    return Table("Clusters", note, ("cluster", "words", "most frequent"), rows)
+
+
+def listed(model: Learned, rows) -> str:
+    """Words by commas."""
+    return ", ".join(model.vocabulary[row] for row in rows)

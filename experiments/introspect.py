@@ -1,0 +1,91 @@
+"""Shows what trained models learned, in tables, pictures and one HTML page.
+
+python -m experiments.introspect --workdir=runs/docstrings-3-M100-tfidf
+python -m experiments.introspect --workdir=RUN --query=bank --context="river water fishing; money loan interest"
+python -m experiments.introspect --workdir=RUN1,RUN2 --similarity=EN-WS-353-ALL.txt,scws_ratings.txt.gz
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from dlgm_jax import export
+from dlgm_jax.types import BadInput
+from experiments import page, workdir
+from experiments.assembly import prepare_runtime
+from experiments.command import Command, parse, run_main
+from experiments.findings import contexts, corpora, judgements, vectors
+from experiments.findings.model import Learned, learned
+
+OWN_FLAGS = {
+    "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),
+    "query": ("", "words whose neighbours are shown, by commas; the most frequent words follow"),
+    "context": ("", "documents of a few words, by semicolons, under which the queries are read"),
+    "similarity": ("", "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS"),
+    "analogies": ("", "a file of analogies, as questions-words.txt"),
+    "variant": ("log", "of the Jacobian vectors: pot, log or prob"),
+    "samples": (400, "draws from the prior for the mean Jacobian"),
+    "clusters": (50, "clusters of words; no more than words"),
+    "affinity": ("cosine", "for clusters: cosine of all pairs, or neighbours, a graph of nearest ones"),
+    "neighbours": (8, "neighbours of a word that are shown"),
+    "plurals": (False, "show plurals of the query and of other neighbours too"),
+    "words": (16, "frequent words in the tables"),
+    "map_words": (2000, "frequent words in the map; 0: no map"),
+    "documents": (2000, "documents of each split whose posteriors are looked at; 0: none"),
+}
+
+
+def main(argv: list[str]) -> None:
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
+    folders = [Path(name.strip()) for name in command.text("workdir").split(",") if name.strip()]
+    check(command)
+    prepare_runtime()
+    output = folders[0] / "introspection"
+    print(f"Looks into {', '.join(map(str, folders))}; results go to {output}/", flush=True)
+    models = [learned(folder, command) for folder in folders]
+    shown = models[0]
+    output.mkdir(exist_ok=True)
+
+    parts = vectors.parts(shown, models, command, output)
+    parts += contexts.parts(shown, command)
+    parts += judgements.parts(models, command)
+    parts += corpora.parts(shown, command)
+    for part in parts:
+        if isinstance(part, page.Table):
+            print(f"\n{page.plain(part)}")
+    write_exports(shown, output)
+    lead = f"{shown.name}: {len(shown.vocabulary):,} words, {shown.vectors.shape[1]} latent dimensions."
+    title = f"What {shown.name} learned from {Path(shown.config.dataset).name}"
+    workdir.write_whole(output / "report.html", page.page(title, lead, parts))
+    print(
+        f"\nResults are in {output}/ (report.html, vectors.txt for word2vec readers, projector/, vectors.csv, "
+        "vectors.npz).\nNext: open report.html; ask with --query and --context; compare runs with --workdir=A,B."
+    )
+
+
+def check(command: Command) -> None:
+    """Raises BadInput for a flag that cannot be."""
+    own = command.own
+    for flag, choices in (("variant", ("pot", "log", "prob")), ("affinity", ("cosine", "neighbours"))):
+        if own[flag] not in choices:
+            raise BadInput(f"--{flag}: expected one of {', '.join(choices)}, found {own[flag]!r}")
+    for flag in ("samples", "clusters", "neighbours", "words"):
+        command.number(flag)
+    for flag in ("map_words", "documents"):
+        if own[flag] < 0:
+            raise BadInput(f"--{flag}: expected a whole number from 0, found {own[flag]}")
+    if own["context"] and not own["query"]:
+        raise BadInput("--context: expected to go with --query, the words that are read under it, found none")
+
+
+def write_exports(model: Learned, output: Path) -> None:
+    """The vectors of the words in the forms of other tools."""
+    words, rows = model.vocabulary, model.vectors.astype(np.float32)
+    export.write_word2vec(output / "vectors.txt", words, rows)
+    export.write_projector(output / "projector", words, rows)
+    export.write_csv(output / "vectors.csv", words, rows)
+    export.write_npz(output / "vectors.npz", words, rows)
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,71 @@
+"""Pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from sklearn.manifold import TSNE
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from dlgm_jax.embeddings.neighbours import unit_rows
+from dlgm_jax.introspection.spectrum import active_directions
+
+
+def plot_curves(
+    path: Path, validation: list[dict[str, Any]], log_singular_values: np.ndarray, best_epoch: int, title: str
+) -> None:
+    """curves.png: perplexity by epoch, unrefined and refined; log singular values of J_mean^log."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    epochs = [line["epoch"] for line in validation]
+    left.plot(
+        epochs,
+        [line["perplexity"] for line in validation],
+        label="at the network's guess",
+        color="tab:orange",
+    )
+    left.plot(epochs, [line["perplexity_refined"] for line in validation], label="refined", color="tab:blue")
+    left.axvline(best_epoch, color="grey", linewidth=0.8, linestyle=":", label=f"best epoch, {best_epoch}")
+    left.set(xlabel="epoch", ylabel="validation perplexity (bound)", title="Perplexity")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.legend(frameon=False)
+    right.plot(np.arange(1, len(log_singular_values) + 1), log_singular_values, color="tab:blue")
+    right.axhline(0, color="grey", linewidth=0.8, linestyle=":")
+    active = active_directions(log_singular_values)
+    right.set(xlabel="singular value", ylabel="log", title=f"Spectrum of J_mean^log: {active} above 0")
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, parse_math=False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def plot_spectra(path: Path, spectra: dict[str, np.ndarray]) -> None:
+    """Log singular values of J_mean^log of one or several models (figures 2d and 2e)."""
+    figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
+    for (name, values), style in zip(spectra.items(), ("-", "--", "-.", ":") * len(spectra)):
+        label = f"{name}: {active_directions(values)} above 0"
+        axes.plot(np.arange(1, len(values) + 1), values, style, label=label)
+    axes.axhline(0, color="grey", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="singular value", ylabel="log", title="Spectrum of J_mean^log")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def plot_map(path: Path, embeddings: np.ndarray, words: Sequence[str], clusters: np.ndarray, *, named: int) -> None:
+    """A t-SNE map of words by the cosines of their vectors [n, K], coloured by cluster; the first `named` by name."""
+    perplexity = min(30.0, (len(words) - 1) / 3)
+    places = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(unit_rows(embeddings))
+    figure, axes = plt.subplots(figsize=(12, 12), layout="constrained")
+    axes.scatter(*places.T, c=clusters % 20, cmap="tab20", s=9, alpha=0.6, linewidths=0)
+    for word, (x, y) in zip(words[:named], places):
+        axes.annotate(word, (x, y), fontsize=7, ha="center", va="bottom", parse_math=False)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,32 @@
+import numpy as np
+import scipy.sparse
+from sklearn.feature_extraction.text import TfidfTransformer
+
+from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows
+
+
+def test_labels_of_separate_groups_are_found_and_those_of_noise_are_chance():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=600)
+    rows = 3 * np.eye(6)[labels] + rng.normal(size=(600, 6))
+    names = np.array(["a", "b", "c", "d"])[labels]
+    good = label_scores(rows[:400], names[:400], rows[400:], names[400:])
+    assert min(good) > 0.9
+    noise = label_scores(rng.normal(size=(400, 6)), names[:400], rng.normal(size=(200, 6)), names[400:])
+    assert max(noise) < 0.4
+
+
+def test_tfidf_rows_are_scikit_learns():
+    counts = scipy.sparse.csr_matrix(np.random.default_rng(0).poisson(0.5, (20, 9)))
+    transformer = TfidfTransformer(smooth_idf=True).fit(counts)
+    expected = transformer.transform(counts).toarray()
+    np.testing.assert_allclose(tfidf_rows(counts, transformer.idf_).toarray(), expected, rtol=1e-12)
+
+
+def test_lsa_has_the_singular_values_of_the_rows():
+    counts = scipy.sparse.csr_matrix(np.random.default_rng(0).poisson(0.5, (40, 12)).astype(float))
+    idf = np.linspace(1, 3, 12)
+    found = lsa(counts, idf, 5)
+    expected = np.linalg.svd(tfidf_rows(counts, idf).toarray(), compute_uv=False)[:5]
+    np.testing.assert_allclose(found.singular_values_, expected, rtol=0.02)
+    assert lsa(counts, idf, 500).components_.shape == (11, 12)

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+
+from dlgm_jax.data import datasets
+from dlgm_jax.data.formats import nvdm
+from tests.conftest import as_corpus
+from tests.data.tables_test import movielens
+
+
+def texts(path, number=40):
+    rng = np.random.default_rng(0)
+    words = ["river", "bank", "water", "money", "loan", "fish"]
+    with path.open("w") as file:
+        for place in range(number):
+            text = " ".join(rng.choice(words, 12)) + (" jaguar" if place == 3 else "")
+            file.write(json.dumps({"text": text, "label": "ab"[place % 2]}) + "\n")
+    return path
+
+
+def test_texts_become_a_corpus_that_trains(command, tmp_path):
+    source = texts(tmp_path / "docs.jsonl")
+    (tmp_path / "pairs.txt").write_text("Jaguar\tcat\t7.0\n")
+    arguments = [f"--input={source}", f"--output={tmp_path / 'out'}", f"--keep={tmp_path / 'pairs.txt'}"]
+    code, out, err = command("prepare", *arguments, "--vocab_size=5", "--min_count=3", "--test_size=6", "--seed=2")
+    assert code == 0, err
+    train, test = nvdm.read(tmp_path / "out")
+    assert set(train.vocabulary) <= {"river", "bank", "water", "money", "loan", "fish", "jaguar"}
+    assert len(train.vocabulary) == 5 + ("jaguar" in train.vocabulary)
+    assert (train.num_documents, test.num_documents) == (34, 6)
+    assert set(train.labels) == {"a", "b"}
+    assert "34 documents" in out
+    run = ["--K=3", "--generative_widths=4", "--epochs=1", "--M=1", "--eval_M=1", "--valid_size=5"]
+    code, _, err = command("train", f"--dataset={tmp_path / 'out'}", f"--workdir={tmp_path / 'run'}", *run)
+    assert code == 0, err
+
+
+def test_a_test_file_of_its_own(command, tmp_path):
+    source, other = texts(tmp_path / "docs.jsonl"), tmp_path / "test.txt"
+    other.write_text("river bank\nmoney zebra\n")
+    code, _, err = command("prepare", f"--input={source}", f"--output={tmp_path / 'out'}", f"--test={other}")
+    assert code == 0, err
+    train, test = nvdm.read(tmp_path / "out")
+    assert (train.num_documents, test.lengths.tolist()) == (40, [2, 1])
+
+
+def test_a_table_becomes_a_corpus(command, tmp_path):
+    folder = movielens(tmp_path / "ml")
+    code, _, err = command("prepare", f"--input={folder}", f"--output={tmp_path / 'out'}", "--min_count=2")
+    assert code == 0, err
+    dataset = datasets.load(str(tmp_path / "out"))
+    assert dataset.train.vocabulary == ("Heat, The (1995)",)
+    assert (dataset.train.num_documents, dataset.test.num_documents) == (1, 1)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    counts = np.random.default_rng(0).poisson(0.3, (9, 5))
+    counts[4] = 0
+    corpus = as_corpus(counts)
+    nvdm.write(tmp_path / "deep" / "out", corpus, corpus.select([1, 2]))
+    train, test = nvdm.read(tmp_path / "deep" / "out")
+    assert train.fingerprint() == corpus.fingerprint()
+    assert test.counts.toarray().tolist() == counts[1:3].tolist()
+    assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output=OUT"], "--input: expected a folder, found nothing"),
+        (["--input=nowhere.txt", "--output=OUT"], "--input: expected a file or a folder, found no nowhere.txt"),
+        (["--input=DOCS", "--output=TMP"], "--output: expected a new folder, found "),
+        (["--input=DOCS", "--output=OUT", "--min_count=0"], "--min_count: expected a whole number from 1, found 0"),
+        (["--input=DOCS", "--output=OUT", "--min_count=999"], "expected words seen 999 times"),
+        (["--input=DOCS", "--output=OUT", "--keep=DOCS"], "docs.jsonl:1: expected two words and a rating"),
+        (["--input=TMP", "--output=OUT"], "expected ratings.csv and movies.csv (MovieLens)"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, arguments, message):
+    docs = texts(tmp_path / "docs.jsonl")
+    places = {"DOCS": str(docs), "OUT": str(tmp_path / "out"), "TMP": str(tmp_path)}
+    for name, path in places.items():
+        arguments = [argument.replace(f"={name}", f"={path}") for argument in arguments]
+    code, _, err = command("prepare", *arguments)
+    assert code == 2
+    assert message in err
+    assert err.splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "out").exists()
