@@ -23,7 +23,11 @@ th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 td:first-child { font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 figure { margin: .5rem 0; } img { max-width: 100%; height: auto; display: block; }
-@media (max-width: 40rem) { body { font-size: 15px; padding: 1rem .8rem 3rem; } td, th { padding-right: .6rem; } }
+@media (max-width: 40rem) { body { font-size: 15px; padding: 1rem .8rem 3rem; } td, th { padding-right: .6rem; }
+  table.stacked thead { display: none; } table.stacked tr { display: block; border-bottom: 1px solid var(--line);
+  padding: .4rem 0; } table.stacked td { display: block; border: 0; padding: .1rem 0; text-align: left;
+  white-space: normal; }
+  table.stacked td::before { content: attr(data-label) " "; color: var(--soft); font-weight: 400; } }
 @media print { nav { display: none; } body { max-width: none; }
   h2 { break-after: avoid; } tr, figure { break-inside: avoid; } }
 """
@@ -88,10 +92,17 @@ def _section(place: int, part: Table | Figure) -> str:
     kinds = [' class="number"' if _is_number(part, column) else "" for column in range(len(part.header))]
     top = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in zip(part.header, kinds))
     rows = "".join(
-        "<tr>" + "".join(f"<td{kind}>{escape(shown(value))}</td>" for value, kind in zip(row, kinds)) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td{kind} data-label="{escape(name)}">{escape(shown(value))}</td>'
+            for value, kind, name in zip(row, kinds, part.header)
+        )
+        + "</tr>"
         for row in part.rows
     )
-    return f'{head}<div class="table"><table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    stacked = ' class="stacked"' if len(part.header) > 2 else ""
+    table = f"<table{stacked}><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'{head}<div class="table">{table}</div></section>'
 
 
 def _is_number(table: Table, column: int) -> bool:
