@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +50,13 @@ class Assembly:
     def sizes(self) -> tuple[int, ...]:
         """Numbers of entries that batches are padded to."""
         return batches.padded_sizes(self.batch_size, *self.splits.values())
+
+    @property
+    def hidden_share(self) -> float:
+        """Of the products of an evaluation, those of the hidden layers."""
+        sizes = (self.config.K, *(self.config.generative_widths or ()))
+        hidden = sum(a * b for a, b in pairwise(sizes))
+        return hidden / (hidden + sizes[-1] * self.train.vocab_size)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -117,11 +125,11 @@ def evaluation_refinement(config: Config) -> Refinement:
     return chosen(config.eval_refiner, config.eval_M, config.eval_psi_learning_rate, config.psi_beta1)
 
 
-def described(refiner: str, how: Refinement, batch_size: int) -> str:
-    """Who refines, and the work that it is for a document."""
+def described(refiner: str, how: Refinement, batch_size: int, hidden_share: float) -> str:
+    """Who refines, and the work that it is for a document, in gradient evaluations of log p(x|z)."""
     if not how.num_steps:
         return "not refined"
-    other = how.other_work(batch_size)
+    other = how.other_work(batch_size, hidden_share)
     beside = f" and other work worth {other:.1f} more" if other else ""
     return f"refined by {refiner}, {how.evaluations} gradient evaluations a document{beside}"
 

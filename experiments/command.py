@@ -14,7 +14,7 @@ from dlgm_jax.types import BadInput, NonFinite
 from experiments.config import PRESETS, Config
 
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
-# flags that are read by Adam only, and the refiners that would leave them unread
+# settings that only Adam reads, and the refiners that are asked for them
 ADAMS = {
     "psi_learning_rate": ("refiner",),
     "eval_psi_learning_rate": ("eval_refiner",),
@@ -39,7 +39,7 @@ class Command:
     def numbers(self, name: str) -> list[int]:
         """A flag of the command that is whole numbers from 1, as 500,1000."""
         parts = str(self.own[name]).split(",") if self.own[name] else []
-        if not all(part.strip().isdecimal() and 1 <= int(part) <= 10_000_000 for part in parts):
+        if not all(len(part) < 10 and part.strip().isdecimal() and 1 <= int(part) <= 10_000_000 for part in parts):
             raise BadInput(f"--{name}: expected whole numbers from 1 as 500,1000, found {shown(self.own[name])}")
         return [int(part) for part in parts]
 
@@ -59,12 +59,13 @@ class Command:
         self.check_adams(config)
         return config
 
-    def check_adams(self, config: Config) -> None:
-        """Raises BadInput for a setting of Adam that was given and that no refiner of `config` reads."""
+    def check_adams(self, config: Config, asked: tuple[str, ...] = ("refiner", "eval_refiner")) -> None:
+        """Raises BadInput for a setting of Adam that was given and that none of the refiners `asked` reads."""
         for name in ADAMS.keys() & self.given.keys():
-            refiners = [getattr(config, flag) for flag in ADAMS[name]]
+            flags_of = [flag for flag in ADAMS[name] if flag in asked]
+            refiners = [getattr(config, flag) for flag in flags_of]
             if "adam" not in refiners:
-                raise BadInput(f"--{name}: expected to go with --{ADAMS[name][0]}=adam, found {refiners[0]}")
+                raise BadInput(f"--{name}: expected to go with --{flags_of[0]}=adam, found {refiners[0]}")
 
 
 def parse(

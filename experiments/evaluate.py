@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     prepare_runtime()
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
-    command.check_adams(config)
+    command.check_adams(config, asked=("eval_refiner",))
     choose_precision(config.precision)
     assembly = assemble(config, run.idf)
     if assembly.train.vocabulary != run.vocabulary:

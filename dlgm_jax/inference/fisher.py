@@ -20,7 +20,7 @@ EVALUATIONS_PER_STEP = 2
 DRAWS = 100  # of z, for the token information
 FIRST_STEP, DECAY = 0.7, 1.5  # step i moves by 0.7 * 1.5 / (1.5 + i) of the way
 TOKEN_RADIUS = 0.5  # a step may change the log-probabilities of tokens by so many nats (root mean square)
-NOISE = 5.0  # in sqrt(K) nats: a bound that falls by more, and by half its pair's difference, is worse and not unlucky
+NOISE = 3.0  # standard deviations of a pair: a bound that falls by more, and by half its difference, is worse
 SHRINK = 0.25  # of the radius of a document whose step made it worse
 TINY = 1e-6
 
@@ -65,8 +65,9 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
 
     mean climbs (beta I + c N F)^-1 grad within a trust region; the variances are beta / (beta + c N diag F). c is the
     document's own curvature as the half differences of the pairs show it, over that of F. A step after which the
-    bound is worse by more than noise is taken back, its psi is judged anew, and the region shrinks. A pair of values
-    without gradients judges the last step. beta is above 0.
+    bound is worse by more than noise (what a pair would show of a quadratic bound, and half its difference) is taken
+    back, its psi is judged anew, and the region shrinks. A pair of values without gradients judges the last step.
+    beta is above 0.
     """
     directions, scale = information
     diagonal = jnp.sum(scale * directions**2, axis=1)
@@ -80,18 +81,23 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
     def spread(psi: Gaussian, key: Array) -> Array:
         return jnp.exp(psi.log_var / 2) * jax.random.normal(key, psi.mean.shape, psi.mean.dtype)
 
-    def estimate(psi: Gaussian, above: Array, below: Array) -> tuple[Array, Array]:
-        bound = (above + below) / 2 - beta * kl_to_standard(psi)
-        return bound, bound - NOISE * jnp.sqrt(psi.mean.size) - jnp.abs(above - below) / 2
+    def estimate(psi: Gaussian, above: Array, below: Array) -> Array:
+        return (above + below) / 2 - beta * kl_to_standard(psi)
 
     def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> tuple[Gaussian, Trust, Array]:
         mean, d = psi.mean, spread(psi, key)
         (above, uphill), (below, downhill) = map(jax.value_and_grad(log_likelihood), (mean + d, mean - d))
-        bound, floor = estimate(psi, above, below)
+        bound = estimate(psi, above, below)
 
-        observed = state.observed + jnp.maximum(d @ (downhill - uphill) / 2, 0)
+        curvature = jnp.maximum(d @ (downhill - uphill) / 2, 0)
+        observed = state.observed + curvature
         expected = state.expected + length * jnp.sum(scale * (d @ directions) ** 2)
         tokens = length * observed / expected
+
+        shares = tokens * scale / (beta + tokens * scale)
+        excess = jnp.maximum(curvature / (jnp.sum(shares) + TINY), 1)
+        noise = excess * jnp.sqrt(jnp.sum(shares**2) / 2)
+        floor = bound - NOISE * noise - jnp.abs(above - below) / 2
 
         gradient = ((uphill + downhill) / 2 - beta * mean) @ directions
         move = gradient / (beta + tokens * scale)
@@ -108,7 +114,7 @@ def fisher(information: Information, length: Array, *, beta: float | Array = 1.0
 
     def finish(log_likelihood: LogLikelihood, psi: Gaussian, state: Trust, key: Array) -> Gaussian:
         d = spread(psi, key)
-        bound, _ = estimate(psi, log_likelihood(psi.mean + d), log_likelihood(psi.mean - d))
+        bound = estimate(psi, log_likelihood(psi.mean + d), log_likelihood(psi.mean - d))
         return _where(bound > state.floor, psi, state.psi)
 
     return Refiner(init, step, finish)

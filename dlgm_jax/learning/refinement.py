@@ -6,8 +6,10 @@ from typing import Any
 
 import jax
 
+from dlgm_jax.distributions.gaussian import kl_to_standard
 from dlgm_jax.inference import fisher, refine
 from dlgm_jax.inference.refine import Refiner
+from dlgm_jax.models.dlgm import WORDS_A_DRAW
 from dlgm_jax.types import Array, Gaussian, Model
 
 
@@ -21,7 +23,7 @@ class Refinement:
     prepare: Callable[..., Callable[[Any], Refiner]]  # model, theta, key, beta -> (evidence of a document -> Refiner)
     num_steps: int
     evaluations: int  # gradients for each document, M - 1
-    other_work: Callable[[int], float] = lambda batch_size: 0.0  # beside them, for a document of such a batch
+    other_work: Callable[[int, float], float] = lambda batch_size, hidden_share: 0.0  # beside them, for each document
 
 
 def adam(num_steps: int, learning_rate: float = 0.01, b1: float = 0.1) -> Refinement:
@@ -36,16 +38,20 @@ def adam(num_steps: int, learning_rate: float = 0.01, b1: float = 0.1) -> Refine
 def preconditioned(num_steps: int) -> Refinement:
     """The `fisher` refiner: theta's token information, estimated once for the batch, preconditions every document.
 
-    Its other work: the last pair of values, and the draws of the token information (without the pull-backs of scores
-    through the hidden layers, which grow with H^2 and not with V).
+    Its other work: the last pair of values, and the draws of the token information for the whole batch, each with
+    the pull-backs of its words through the hidden layers, whose share of an evaluation's products is `hidden_share`.
     """
 
     def prepare(model: Model, theta, key: Array, beta: Array):
+        if model.prior is not kl_to_standard:
+            raise ValueError("the fisher refiner expects the standard normal prior")
         information = model.information(theta, key)
         return lambda evidence: fisher.fisher(information, evidence.length, beta=beta)
 
-    evaluations = fisher.EVALUATIONS_PER_STEP * num_steps
-    return Refinement(prepare, num_steps, evaluations, lambda batch_size: 1 + fisher.DRAWS / batch_size)
+    def other_work(batch_size: int, hidden_share: float) -> float:
+        return 1 + fisher.DRAWS * (1 + WORDS_A_DRAW * hidden_share / 2) / batch_size
+
+    return Refinement(prepare, num_steps, fisher.EVALUATIONS_PER_STEP * num_steps, other_work)
 
 
 def refine_batch(

@@ -20,6 +20,8 @@ from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
 from dlgm_jax.types import Array, Batch, Csr, Evidence, Gaussian, Model, Params, Phi, Theta
 
+WORDS_A_DRAW = 16  # words whose scores are taken at each draw of z, for the token information
+
 
 def init_params(
     key: Array,
@@ -112,7 +114,7 @@ def log_likelihood(theta: Theta, z: Array, evidence: Evidence) -> Array:
     return jnp.sum(h * evidence.xw, axis=-1) + evidence.xb - evidence.length * normaliser
 
 
-def token_scores(theta: Theta, z: Array, key: Array, *, num_words: int = 16) -> Array:
+def token_scores(theta: Theta, z: Array, key: Array, *, num_words: int = WORDS_A_DRAW) -> Array:
     """grad_z log mu_w(z) for `num_words` words w drawn from mu(z), one from each of as many strata: [num_words, K]."""
     h, pull_back = jax.vjp(partial(networks.mlp, theta.hidden), z)
     mu = jax.nn.softmax(networks.affine(theta.output, h))
@@ -155,8 +157,8 @@ def refine(
 
     Adam as in the paper, one gradient evaluation a step; with the `token_information` of theta the `fisher` refiner,
     two a step and far fewer of them; or what `refiner` builds from the document's evidence. The settings of Adam apply
-    to Adam only. `num_steps=0` returns psi. Raises ValueError for other shapes, negative steps, and for
-    `information` beside `refiner`.
+    to Adam only; fisher needs a beta above 0. `num_steps=0` returns psi. Raises ValueError for other shapes, negative
+    steps, and for `information` beside `refiner`.
     """
     if num_steps < 0:
         raise ValueError(f"num_steps is at least 0; found {num_steps}")
@@ -167,6 +169,7 @@ def refine(
     if refiner:
         chosen = refiner(known)
     elif information:
+        _check_shape("information.directions", information.directions, (latent_dim(theta),) * 2)
         chosen = fisher.fisher(information, known.length, beta=beta)
     else:
         chosen = adam(learning_rate, b1, beta=beta)

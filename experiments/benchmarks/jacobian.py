@@ -35,6 +35,7 @@ def main(argv: list[str]) -> None:
     repeats, samples = map(command.number, ("repeats", "samples"))
     vocabularies = command.numbers("vocab")
     print(f"Mean Jacobians of {samples} samples, V={vocabularies}, K={config.K}.", flush=True)
+    where = measure.destination("jacobian", command.own["output"])
     prepare_runtime()
     choose_precision(config.precision)
     rows = [
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> None:
         for row in times(name, V, config.K, widths, samples, repeats)
     ]
     settings = command.own | {"K": config.K, "precision": config.precision}
-    measure.report("jacobian", command.own["output"], {"Seconds of a mean Jacobian": rows}, settings)
+    measure.report(where, {"Seconds of a mean Jacobian": rows}, settings)
 
 
 def times(name, vocab_size, K, widths, num_samples, repeats) -> Iterator[dict[str, Any]]:

@@ -63,16 +63,27 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in cells)
 
 
-def report(name: str, path: str | None, tables: dict[str, list[dict[str, Any]]], settings: dict[str, Any]) -> None:
-    """Prints the tables and writes them with what they were taken on."""
+def taken(config: Any, settings: list[str]) -> dict[str, Any]:
+    """The settings of a run that a benchmark reads."""
+    return {name: getattr(config, name) for name in settings}
+
+
+def destination(name: str, path: str | None) -> Path:
+    """Where the figures will go. Raises OSError before anything is measured when they cannot."""
     where = Path(path or f"runs/benchmarks/{name}.json")
     where.parent.mkdir(parents=True, exist_ok=True)
-    record = {"benchmark": name, "settings": settings, "taken_on": surroundings(), **tables}
-    where.write_text(json.dumps(record, indent=1) + "\n")
+    where.open("a").close()
+    return where
+
+
+def report(where: Path, tables: dict[str, list[dict[str, Any]]], settings: dict[str, Any]) -> None:
+    """Prints the tables and writes them with what they were taken on."""
+    record = {"benchmark": where.stem, "settings": settings, "taken_on": surroundings(), **tables}
     for title, rows in tables.items():
         print(f"\n{title}\n{table(rows)}")
     taken = record["taken_on"]
     print(f"\n{taken['processor']}, {taken['threads']} threads, {taken['devices']}, load {taken['load']:.1f}")
+    where.write_text(json.dumps(record, indent=1) + "\n")
     print(f"Written to {where}")
 
 

@@ -17,7 +17,8 @@ from dlgm_jax.models.dlgm import log_probs
 from dlgm_jax.types import Array, Evidence, Theta
 
 STEP = 1e-9  # along the gradient from one evaluation to the next
-torch: Any = import_module("torch") if find_spec("torch") else None
+# on a CPU only: elsewhere its tensors would stand beside ours on an accelerator
+torch: Any = import_module("torch") if find_spec("torch") and jax.default_backend() == "cpu" else None
 
 
 def plain_log_likelihood(theta: Theta, z: Array, counts: Array) -> Array:

@@ -45,6 +45,7 @@ def main(argv: list[str]) -> None:
     own = command.own
     repeats, documents, samples = map(command.number, ("repeats", "documents", "samples"))
     print(f"Times for V={vocabularies}; bounds on {config.dataset} after {epochs} epochs.", flush=True)
+    where = measure.destination("refinement", own["output"])
     prepare_runtime()
     choose_precision(config.precision)
     tables = {"Milliseconds of one evaluation and its gradient": list(times(config, vocabularies, repeats))}
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> None:
         tables["Perplexity bound of held-out documents, by gradient evaluations"] = [
             row for name in WIDTHS for row in quality(config, name, epochs, documents, samples)
         ]
-    measure.report("refinement", own["output"], tables, config.to_json() | own)
+    measure.report(where, tables, measure.taken(config, settings) | own)
 
 
 def times(config: Config, vocabularies: list[int], repeats: int) -> Iterator[dict[str, Any]]:

@@ -48,15 +48,16 @@ def main(argv: list[str]) -> None:
     config = Config(**command.given, refiner="fisher", M=command.number("M"))
     repeats, how = command.number("repeats"), training_refinement(config)
     print(f"Refined training steps (fisher, M={own['M']}) of {len(shapes)} shapes; H=0 is log-linear.", flush=True)
+    where = measure.destination("scaling", own["output"])
     prepare_runtime()
     choose_precision(config.precision)
     distinct = [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]
     tables = {
         "A training step": [step_row(shape, how, repeats) for shape in distinct],
-        "An epoch by its documents": [epoch_row(number, how) for number in corpora],
+        "An epoch by its documents": [epoch_row(number, how, repeats) for number in corpora],
         "Refinement of a batch over devices": list(device_rows(how, repeats)),
     }
-    measure.report("scaling", own["output"], tables, own | {"precision": config.precision})
+    measure.report(where, tables, own | {"precision": config.precision})
 
 
 def step_row(shape: dict[str, int], how: refinement.Refinement, repeats: int) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def prepared(shape: dict[str, int], how: refinement.Refinement):
     return run, total - used.alias_size_in_bytes
 
 
-def epoch_row(num_documents: int, how: refinement.Refinement) -> dict[str, Any]:
+def epoch_row(num_documents: int, how: refinement.Refinement, repeats: int) -> dict[str, Any]:
     """Seconds of an epoch, batches made on the host included."""
     state, step = _trainer(BASE, how)
     corpus = random_corpus(num_documents, BASE["V"])
@@ -95,7 +96,7 @@ def epoch_row(num_documents: int, how: refinement.Refinement) -> dict[str, Any]:
             held[0], _ = step(held[0], batch, jax.random.key(0))
         return held[0]
 
-    seconds = measure.alternate({"epoch": epoch}, 3)["epoch"]
+    seconds = measure.alternate({"epoch": epoch}, repeats)["epoch"]
     return {"D": num_documents, "seconds": seconds, "documents / s": num_documents / seconds}
 
 

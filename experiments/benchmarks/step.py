@@ -17,7 +17,7 @@ from dlgm_jax import tfidf
 from dlgm_jax.inference.elbo import elbo
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import infer
-from dlgm_jax.types import Batch
+from dlgm_jax.types import Array, Batch, Params
 from experiments.assembly import TRAIN, Assembly, assemble, choose_precision, prepare_runtime, training_refinement
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
@@ -39,10 +39,12 @@ def main(argv: list[str]) -> None:
     ways = {f"{name} M={M}": training_refinement(replace(config, refiner=name, M=M)) for name, M in names}
     print(f"Training steps on {config.dataset}, batches of {config.batch_size}.", flush=True)
     repeats = command.number("repeats")
+    where = measure.destination("step", command.own["output"])
     prepare_runtime()
     choose_precision(config.precision)
     rows = [row for name in WIDTHS for row in times(config, name, ways, repeats)]
-    measure.report("step", command.own["output"], {"Milliseconds of a training step": rows}, config.to_json())
+    own = measure.taken(config, settings) | command.own
+    measure.report(where, {"Milliseconds of a training step": rows}, own)
 
 
 def times(config: Config, name: str, ways: dict[str, refinement.Refinement], repeats: int) -> Iterator[dict[str, Any]]:
@@ -54,7 +56,7 @@ def times(config: Config, name: str, ways: dict[str, refinement.Refinement], rep
     candidates |= {"plain dense M=1": _plain(assembly, batch)} | _torch(assembly, batch)
     found = measure.alternate(candidates, repeats)
     for label, seconds in found.items():
-        row = {"decoder": name, "V": assembly.train.vocab_size, "B": config.batch_size, "step": label}
+        row = {"decoder": name, "V": assembly.train.vocab_size, "B": assembly.batch_size, "step": label}
         yield row | {"ms": 1000 * seconds, "/ plain M=1": seconds / found["plain dense M=1"]}
 
 
@@ -68,21 +70,28 @@ def _plain(assembly: Assembly, batch: Batch):
     optimiser = optax.adam(0.0008)
     x, features = dense(assembly, batch)
 
-    def loss(params, x, features, key):
+    @partial(jax.jit, donate_argnums=0)
+    def step(state, data, key):
+        params, moments = state
+        x, features = data
+        updates, moments = optimiser.update(plain_gradient(params, x, features, key), moments)
+        return (optax.apply_updates(params, updates), moments), key
+
+    params = assembly.init_state().params
+    return _repeated(step, (params, optimiser.init(params)), (x, features), assembly.key(TRAIN))
+
+
+def plain_gradient(params: Params, x: Array, features: Array, key: Array) -> Params:
+    """Of the joint bound of dense counts and features [B, V], as it is first written down."""
+
+    def loss(params):
         def bound(x, features, key):
             likelihood = partial(peers.plain_log_likelihood, params.theta)
             return elbo(lambda z: likelihood(z, x), infer(params.phi, features), key)
 
         return -jnp.sum(jax.vmap(bound)(x, features, jax.random.split(key, len(x))))
 
-    @partial(jax.jit, donate_argnums=0)
-    def step(state, data, key):
-        params, moments = state
-        updates, moments = optimiser.update(jax.grad(loss)(params, *data, key), moments)
-        return (optax.apply_updates(params, updates), moments), key
-
-    params = assembly.init_state().params
-    return _repeated(step, (params, optimiser.init(params)), (x, features), assembly.key(TRAIN))
+    return jax.grad(loss)(params)
 
 
 def _torch(assembly: Assembly, batch: Batch) -> dict[str, Any]:

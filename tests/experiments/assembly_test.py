@@ -58,11 +58,11 @@ def test_m_minus_1_evaluations():
 
 def test_the_work_of_refinement_is_said():
     def of(refiner, M):
-        return described(refiner, chosen(refiner, M, 0.01, 0.1), 500)
+        return described(refiner, chosen(refiner, M, 0.01, 0.1), 500, 0.2)
 
     assert of("adam", 1) == of("fisher", 1) == "not refined"
     assert of("adam", 100) == "refined by adam, 99 gradient evaluations a document"
-    assert of("fisher", 13) == "refined by fisher, 12 gradient evaluations a document and other work worth 1.2 more"
+    assert of("fisher", 13) == "refined by fisher, 12 gradient evaluations a document and other work worth 1.5 more"
 
 
 def test_the_fisher_refiner_arrives_in_training_and_in_evaluation(nvdm_folder, monkeypatch):

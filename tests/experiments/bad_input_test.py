@@ -53,6 +53,7 @@ ROOT = Path(__file__).parent.parent.parent
         ("--precision=bf16", "--precision: expected float32 on a CPU, found bf16"),
         ("--refiner=fisher --M=13 --psi_learning_rate=0.1", "--psi_learning_rate: expected to go with --refiner=adam"),
         ("--eval_refiner=fisher --eval_M=13 --eval_psi_learning_rate=0.1", "--eval_psi_learning_rate: expected to go"),
+        ("--refiner=fisher --M=13 --eval_refiner=fisher --eval_M=13 --psi_beta1=0.5", "--psi_beta1: expected to go"),
         ("--no_such_flag=1", "no_such_flag"),
         ("surplus", "expected flags as --name=value, found 'surplus'"),
     ],

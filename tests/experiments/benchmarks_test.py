@@ -2,10 +2,12 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
-from dlgm_jax import BadInput
+from dlgm_jax import BadInput, init_params
+from experiments.assembly import assemble
 from experiments.benchmarks import jacobian, peers, refinement, scaling, step
 from experiments.config import Config
 
@@ -52,6 +54,30 @@ def test_malformed_numbers_are_refused():
         jacobian.main(["jacobian", "--vocab=5", "--precision=bf16"])
     with pytest.raises(BadInput, match="--vocab: expected whole numbers from 1 as 500,1000, found '5,x'"):
         jacobian.main(["jacobian", "--vocab=5,x"])
+    with pytest.raises(BadInput, match="--vocab: expected whole numbers"):
+        jacobian.main(["jacobian", "--vocab=" + "9" * 5000])
+
+
+def test_a_place_that_cannot_be_written_is_found_before_measuring(tmp_path, monkeypatch):
+    monkeypatch.setattr(jacobian, "times", None)
+    with pytest.raises(IsADirectoryError):
+        jacobian.main(["jacobian", "--vocab=5", f"--output={tmp_path}"])
+
+
+@pytest.mark.parametrize("widths", [(), (6, 7)])
+def test_the_denominators_do_their_products_once(widths, nvdm_folder):
+    theta = init_params(jax.random.key(0), 11, latent_dim=3, generative_widths=widths).theta
+    products = str(jax.make_jaxpr(peers.bare_products)(theta, np.ones((5, 3), np.float32)))
+    assert products.count("dot_general[") == 2 * (len(widths) + 1)
+
+    config = Config(dataset=str(nvdm_folder), K=3, generative_widths=widths, inference_widths=(8, 8), valid_size=40)
+    assembly = assemble(config.resolved())
+    x, features = step.dense(assembly, next(iter(assembly.training_batches(1))))
+    gradient = step.plain_gradient(assembly.init_state().params, x, features, jax.random.key(0))
+    assert jax.tree.structure(gradient) == jax.tree.structure(assembly.init_state().params)
+    lowered = str(jax.make_jaxpr(step.plain_gradient)(assembly.init_state().params, x, features, jax.random.key(0)))
+    forward = 4 + len(widths) + 1
+    assert lowered.count("dot_general[") == 3 * forward - 1  # backwards two for each layer, one for the first
 
 
 @pytest.mark.parametrize(("widths", "size"), [((), 0.01), ((6, 7), 10.0)], ids=["log-linear", "two-layers"])

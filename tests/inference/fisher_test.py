@@ -58,7 +58,7 @@ def test_the_optimum_of_a_gaussian_posterior_is_found_also_with_a_wrong_scale(x6
     refiner = fisher(Information(directions, scale / factor), jnp.asarray(30.0))
     start = Gaussian(jnp.ones(5), jnp.zeros(5))
     psi, _ = climb(log_likelihood, start, jax.random.key(0), refiner=refiner, num_steps=400)
-    np.testing.assert_allclose(psi.mean, known.mean, atol=1e-2)
+    np.testing.assert_allclose(psi.mean, known.mean, atol=0.03)
     np.testing.assert_allclose(psi.log_var, known.log_var, atol=0.05)
 
 
@@ -88,7 +88,7 @@ def bound(theta, psi, counts, num_samples=200):
     return jnp.mean(jax.lax.map(lambda key: elbo(theta, psi, counts, key), keys))
 
 
-def documents(theta, length, seed=1, number=6):
+def documents(theta, length, seed=1, number=12):
     """Drawn from the model itself, and their z."""
     keys = jax.random.split(jax.random.key(seed), number)
     z = jax.random.normal(jax.random.key(seed + 1), (number, K))
@@ -117,9 +117,9 @@ def refined(theta, psi, counts, keys, information=None, *, num_steps):
     return jax.vmap(one, (None, 0, 0, 0))(theta, psi, counts, keys)
 
 
-@pytest.mark.parametrize("length", [0, 1, 10, 100, 1000, 10_000])
+@pytest.mark.parametrize("length", [0, 1, 10, 100, 10_000])
 @pytest.mark.parametrize("start", ["prior", "random", "refined"])
-@pytest.mark.parametrize(("widths", "scale"), [((), 0.1), ((), 0.5), ((30, 30), 0.1), ((30, 30), 0.5)])
+@pytest.mark.parametrize(("widths", "scale"), [((), 0.5), ((30, 30), 0.5)])
 def test_never_worse_than_its_start_by_more_than_noise(widths, scale, start, length):
     theta = random_model(widths, scale)
     z, counts = documents(theta, length)
@@ -132,12 +132,13 @@ def test_never_worse_than_its_start_by_more_than_noise(widths, scale, start, len
         psi = Gaussian(z, jnp.full_like(z, -jnp.log1p(length * scale**2)))
         psi, _ = refined(theta, psi, counts, keys, num_steps=300)
     information = token_information(theta, jax.random.key(7))
-    noise = 6 * np.sqrt(K) + 0.3 * spread(theta, psi, counts)
+    noise = jnp.minimum(6 * np.sqrt(K) + 0.3 * spread(theta, psi, counts), 2 * length + 1)
     for num_steps in (1, 5):
         better, info = refined(theta, psi, counts, keys, information, num_steps=num_steps)
         gain = bounds(theta, better, counts) - bounds(theta, psi, counts)
         assert np.isfinite(info.elbo).all()
         assert (gain > -noise).all()
+        assert gain.mean() > -0.05 * jnp.abs(bounds(theta, psi, counts)).mean() - 0.5
         if start != "refined" and length:
             assert np.median(gain) > 0
 
