@@ -54,6 +54,7 @@ def main(argv: list[str]) -> None:
     embeddings = dict(jacobians(models, command.own["samples"]))
     embeddings |= {"LSA": latent_semantic(models[0])} | dict(skip_grams(models[0], texts))
     rows = list(compare(embeddings, pairs))
+    show(rows, Path(command.own["output"]))
     if command.own["contexts"]:
         for model in models:
             for name, rated in pairs.items():
@@ -61,8 +62,12 @@ def main(argv: list[str]) -> None:
                     print(f"Reads {name} in context by {model.name} ...", flush=True)
                     value = 100 * in_context(model, rated, command.own["variant"])
                     rows.append((name, f"{model.name} J^{command.own['variant']} in context", value, len(rated)))
+        show(rows, Path(command.own["output"]))
+
+
+def show(rows: list[tuple[str, str, float, int]], path: Path) -> None:
+    """Prints the table and writes it."""
     table = Table("Similarity of words", "", ("file", "vectors", "Spearman x 100", "pairs"), rows)
-    path = Path(command.own["output"])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([dict(zip(table.header, row)) for row in rows], indent=1) + "\n")
     print(f"\n{plain(table)}\nWritten to {path}")
