@@ -35,7 +35,7 @@ def write_projector(
 ) -> None:
     """vectors.tsv and metadata.tsv for TensorBoard's projector; `columns` stand beside the words.
 
-    White space in words becomes percent codes, as in `escape`.
+    White space in cells becomes percent codes, as in `escape`.
     """
     vectors, folder = _checked(vocabulary, vectors), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,8 +43,8 @@ def write_projector(
         file.writelines("\t".join(map(_shortest, row)) + "\n" for row in vectors)
     with (folder / "metadata.tsv").open("w", encoding="utf-8", newline="\n") as file:
         lines = [("word", *columns)] if columns else []
-        lines += zip(map(escape, vocabulary), *columns.values(), strict=True)
-        file.writelines("\t".join(map(str, line)) + "\n" for line in lines)
+        lines += zip(vocabulary, *columns.values(), strict=True)
+        file.writelines("\t".join(escape(str(cell)) for cell in line) + "\n" for line in lines)
 
 
 def write_csv(path: str | Path, vocabulary: Sequence[str], vectors: np.ndarray) -> None:
@@ -65,6 +65,8 @@ def _checked(vocabulary: Sequence[str], vectors: np.ndarray) -> np.ndarray:
     vectors = np.asarray(vectors)
     if vectors.ndim != 2 or len(vectors) != len(vocabulary):
         raise ValueError(f"vectors have shape {vectors.shape}, expected ({len(vocabulary)}, K), a row for each word")
+    if "" in vocabulary:
+        raise ValueError("expected words, found an empty one")
     return vectors
 
 

@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from dlgm_jax import export
+from dlgm_jax.embeddings.clusters import AFFINITIES
 from dlgm_jax.types import BadInput
 from experiments import page, workdir
 from experiments.assembly import prepare_runtime
 from experiments.command import Command, parse, run_main
 from experiments.findings import contexts, corpora, judgements, vectors
-from experiments.findings.model import Learned, learned
+from experiments.findings.model import Learned, models_of
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),
-    "query": ("", "words whose neighbours are shown, by commas; the most frequent words follow"),
+    "query": ("", "words whose neighbours are shown, by commas (by semicolons where they hold commas)"),
     "context": ("", "documents of a few words, by semicolons, under which the queries are read"),
     "similarity": ("", "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS"),
     "analogies": ("", "a file of analogies, as questions-words.txt"),
@@ -37,19 +38,25 @@ OWN_FLAGS = {
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
-    folders = [Path(name.strip()) for name in command.text("workdir").split(",") if name.strip()]
     check(command)
     prepare_runtime()
-    output = folders[0] / "introspection"
-    print(f"Looks into {', '.join(map(str, folders))}; results go to {output}/", flush=True)
-    models = [learned(folder, command) for folder in folders]
-    shown = models[0]
+    files = judgements.read(command)
+    models = models_of(command)
+    shown, output = models[0], models[0].folder / "introspection"
+    queries = shown.rows("query", command.own["query"])
+    judgements.check_known(models, files)
+    texts = contexts.contexts_of(command)
+    for text in texts:
+        contexts.document(shown, text)
+    others = f" beside {len(models) - 1} more" if models[1:] else ""
+    asked = f", {len(queries)} queries in {len(texts)} contexts" if texts else ""
+    print(f"Looks into {shown.folder}{others}{asked}; results go to {output}/", flush=True)
     output.mkdir(exist_ok=True)
 
     parts = vectors.parts(shown, models, command, output)
     parts += contexts.parts(shown, command)
-    parts += judgements.parts(models, command)
-    parts += corpora.parts(shown, command)
+    parts += judgements.parts(models, files, command.own["variant"])
+    parts += corpora.parts(models, command)
     for part in parts:
         if isinstance(part, page.Table):
             print(f"\n{page.plain(part)}")
@@ -66,10 +73,9 @@ def main(argv: list[str]) -> None:
 def check(command: Command) -> None:
     """Raises BadInput for a flag that cannot be."""
     own = command.own
-    for flag, choices in (("variant", ("pot", "log", "prob")), ("affinity", ("cosine", "neighbours"))):
-        if own[flag] not in choices:
-            raise BadInput(f"--{flag}: expected one of {', '.join(choices)}, found {own[flag]!r}")
-    for flag in ("samples", "clusters", "neighbours", "words"):
+    if own["affinity"] not in AFFINITIES:
+        raise BadInput(f"--affinity: expected one of {', '.join(AFFINITIES)}, found {own['affinity']!r}")
+    for flag in ("clusters", "neighbours", "words"):
         command.number(flag)
     for flag in ("map_words", "documents"):
         if own[flag] < 0:

@@ -43,16 +43,17 @@ def plot_curves(
     plt.close(figure)
 
 
-def plot_spectra(path: Path, spectra: dict[str, np.ndarray]) -> None:
+def plot_spectra(path: Path, spectra: list[tuple[str, np.ndarray]]) -> None:
     """Log singular values of J_mean^log of one or several models (figures 2d and 2e)."""
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-    for (name, values), style in zip(spectra.items(), ("-", "--", "-.", ":") * len(spectra)):
+    for (name, values), style in zip(spectra, ("-", "--", "-.", ":") * len(spectra)):
         label = f"{name}: {active_directions(values)} above 0"
         axes.plot(np.arange(1, len(values) + 1), values, style, label=label)
     axes.axhline(0, color="grey", linewidth=0.8, linestyle=":")
     axes.set(xlabel="singular value", ylabel="log", title="Spectrum of J_mean^log")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    for text in axes.legend(frameon=False).get_texts():
+        text.set_parse_math(False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

@@ -37,6 +37,7 @@ def main(argv: list[str]) -> None:
     if not source.exists():
         raise BadInput(f"--input: expected a file or a folder, found no {source}")
     print(f"Reads {source}; the corpus goes to {output}/.", flush=True)
+    check(command, source)
     build = from_tables if source.is_dir() else from_texts
     train, test = build(command, source)
     nvdm.write(output, train, test)
@@ -44,8 +45,20 @@ def main(argv: list[str]) -> None:
     print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
 
 
+def check(command: Command, source: Path) -> None:
+    """Raises BadInput, before anything is read, for flags that cannot be."""
+    for flag in ("test_size", "vocab_size", "min_count"):
+        command.number(flag)
+    for flag in ("test", "keep"):
+        if source.is_dir() and command.own[flag]:
+            raise BadInput(f"--{flag}: expected to go with a file of texts, found {source}, a folder of tables")
+    if command.own["test"] and not Path(command.own["test"]).is_file():
+        raise BadInput(f"--test: expected a file, found no {command.own['test']}")
+
+
 def from_texts(command: Command, source: Path) -> tuple[Corpus, Corpus]:
     """Counts of the words of a file of documents."""
+    kept = kept_words(filter(None, map(str.strip, command.own["keep"].split(","))))
     texts = _read(source)
     if command.own["test"]:
         train, test = texts, _read(Path(command.own["test"]))
@@ -58,7 +71,7 @@ def from_texts(command: Command, source: Path) -> tuple[Corpus, Corpus]:
         vocab_size=command.number("vocab_size"),
         min_count=command.number("min_count"),
         token_pattern=WORD,
-        kept=kept_words(filter(None, command.own["keep"].split(","))),
+        kept=kept,
         train_labels=_labels(train),
         test_labels=_labels(test),
         train_ids=[text.name for text in train],
@@ -106,7 +119,10 @@ def _read(path: Path) -> list[Text]:
 
 
 def _labels(texts: list[Text]) -> list[str] | None:
-    return [text.label for text in texts] if all(text.label for text in texts) else None
+    labels = [text.label for text in texts]
+    if any(labels) and not all(labels):
+        print(f"Note: labels are left out, since {labels.count('')} of {len(labels)} documents have none.")
+    return labels if all(labels) else None
 
 
 def _split(number: int, command: Command) -> tuple[np.ndarray, np.ndarray]:

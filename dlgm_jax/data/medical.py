@@ -55,11 +55,14 @@ def read_coarse_groups(path: str | Path) -> dict[str, int]:
 
 
 def read_relations(path: str | Path) -> list[tuple[str, str]]:
-    """(drug, disease) pairs from lines `drug:disease,disease,` (may-treat, may-prevent). Raises BadInput."""
+    """(drug, disease) pairs from lines `drug:disease,disease,` (may-treat, may-prevent); a drug may have none.
+
+    Raises BadInput with file and line.
+    """
     pairs = []
     for number, line in enumerate(lines(path), 1):
         drug, colon, diseases = line.strip().partition(":")
-        if line.strip() and not (drug and colon and diseases.strip(", ")):
+        if line.strip() and not (drug.strip() and colon):
             raise BadInput(f"{path}:{number}: expected drug:disease,disease, found {shown(line)}")
         pairs += [(drug.strip(), disease.strip()) for disease in diseases.split(",") if disease.strip()]
     if not pairs:

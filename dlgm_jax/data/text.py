@@ -26,19 +26,20 @@ class Text(NamedTuple):
 
 
 def read_texts(path: str | Path) -> Iterator[Text]:
-    """Documents of a file, compressed or not: JSONL with a field `text` (and `id`, `label`), else one document a line.
+    """Documents of a file, compressed or not: JSONL or NDJSON with a field `text` (and `id`, `label`), else one a line.
 
     HTML line breaks become spaces. Raises BadInput with file and line.
     """
     path = Path(path)
-    as_json = ".jsonl" in path.suffixes or ".json" in path.suffixes
+    as_json = not {".jsonl", ".json", ".ndjson"}.isdisjoint(path.suffixes)
     for number, line in enumerate(lines(path), 1):
         where = f"{path}:{number}"
         name = f"{path.name.split('.')[0]}/{number}"
         if not line.strip():
             continue
         row = _record(line, where) if as_json else {"text": line}
-        yield Text(str(row.get("id", name)), str(row.get("label", "")), BREAK.sub(" ", row["text"]))
+        given = {field: str(row[field]) for field in ("id", "label") if row.get(field) is not None}
+        yield Text(given.get("id", name), given.get("label", ""), BREAK.sub(" ", row["text"]))
 
 
 def count_words(

@@ -16,7 +16,7 @@ class Accuracy(NamedTuple):
 
     correct: int
     asked: int
-    left_out: int  # a word is not in the vocabulary
+    left_out: int  # a word is not in the vocabulary, or two are found in the same row
 
     @property
     def share(self) -> float:
@@ -60,7 +60,7 @@ def accuracy(
 ) -> Accuracy:
     """How often the best answer is the right one; `find` gives the row of a word, or None."""
     rows = [[find(word) for word in question] for question in questions]
-    known = np.array([row for row in rows if None not in row], int).reshape(-1, 4)
+    known = np.array([row for row in rows if None not in row and len(set(row)) == 4], int).reshape(-1, 4)
     answers = complete(embeddings, known[:, :3], objective=objective)
     correct = int(np.sum(answers[:, 0] == known[:, 3])) if answers.size else 0
     return Accuracy(correct, len(known), len(questions) - len(known))

@@ -27,9 +27,11 @@ def spectral_clusters(
         raise ValueError(f"affinity is one of {', '.join(AFFINITIES)}; found {affinity!r}")
     if not 1 <= num_clusters <= len(units):
         raise ValueError(f"num_clusters is from 1 to the {len(units)} rows; found {num_clusters}")
+    if num_clusters == len(units):
+        return np.arange(num_clusters)
     if affinity == "neighbours":
         graph = SpectralClustering(
-            num_clusters, affinity="nearest_neighbors", n_neighbors=num_neighbours, random_state=seed
+            num_clusters, affinity="nearest_neighbors", n_neighbors=min(num_neighbours, len(units)), random_state=seed
         )
         return _largest_first(graph.fit_predict(units))
     places = spectral_embedding(units, num_clusters)

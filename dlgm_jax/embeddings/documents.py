@@ -31,7 +31,7 @@ def label_scores(train: np.ndarray, labels, test: np.ndarray, test_labels, *, nu
 
 def lsa(train: Any, idf: np.ndarray, num_components: int, *, seed: int = 0) -> Any:
     """Latent semantic analysis: a truncated SVD of tf-idf rows of length 1, fitted to sparse counts [D, V]."""
-    number = min(num_components, min(train.shape) - 1)
+    number = max(1, min(num_components, min(train.shape) - 1))
     return TruncatedSVD(number, random_state=seed).fit(tfidf_rows(train, idf))
 
 

@@ -19,7 +19,8 @@ def mrm_ccs(
     """MRM_CCS (eq. 6): over codes with a group, the mean of sum_i [neighbour i is in the group] / log2(i + 1).
 
     `groups` [V] are the groups of the rows, below 0 for rows that have none (they may be neighbours, and count
-    nothing). `normalised` gives 100 times the share of the sum with all neighbours in the group, as the authors' code.
+    nothing). `normalised` gives 100 times the share of the sum with all neighbours in the group, which only groups of
+    more than `num_neighbours` codes can reach. A code that is alone in its group counts 0.
     Raises ValueError when no row has a group.
     """
     labels = np.asarray(groups)
@@ -37,9 +38,10 @@ def mrm_ndfrt(
 ) -> tuple[float, float]:
     """MRM_NDF-RT (eq. 7), mean and maximum over seeds, in percent.
 
-    `relations` are pairs of rows (drug, disease). A seed is one of them, s = drug - disease; a drug v is answered when
-    a neighbour of v - s, among all rows but v, is one of its diseases. The seed's own drug is not asked. Raises
-    ValueError unless two drugs have a disease.
+    `relations` are pairs of rows (drug, disease). A seed is one of them, s = drug - disease (the paper's example has
+    the other sign, by which v - s would not lead from a drug to a disease); a drug v is answered when a neighbour of
+    v - s, among all rows but v, is one of its diseases. The seed's own drug is not asked. Raises ValueError unless two
+    drugs have a disease.
     """
     units, pairs = unit_rows(embeddings), np.asarray(relations, int).reshape(-1, 2)
     drugs = np.unique(pairs[:, 0])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+NOT_PLURAL = frozenset({"news", "gas", "lens", "physics", "mathematics", "economics", "politics"})
 BLOCK = 512  # queries whose cosines with all rows are held at once
 
 
@@ -55,7 +56,13 @@ def largest(values: np.ndarray, number: int) -> np.ndarray:
 
 
 def singular(word: str) -> str:
-    """A rough singular: `stories` and `story`, `boxes` and `box`, `armys` and `army` become the same."""
+    """A rough singular: `stories` and `story`, `boxes` and `box`, `armys` and `army`, `movies` and `movie` become the
+    same; a word in -ie ends in -y then.
+    """
+    if word in NOT_PLURAL:
+        return word
+    if word.endswith("ie") and len(word) > 3:
+        return word[:-2] + "y"
     for ending, stem in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("'s", "")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word.removesuffix(ending) + stem

@@ -14,17 +14,21 @@ def mean_rating_neighbours(
     """Of each query film, the films of highest mean rating by the users who rated it above `liked`: [Q, n].
 
     ratings: sparse [users, films], 0 where there is none. Films that less than the share `least` of these users rated
-    come last, or one enthusiast would decide.
+    come last, or one enthusiast would decide. Equal means, which are many, stand in an order drawn by a fixed seed and
+    not in that of the columns. Raises ValueError for a query that nobody rated above `liked`.
     """
     matrix: Any = scipy.sparse.csr_matrix(ratings)
+    drawn = np.random.default_rng(0).permutation(matrix.shape[1])
     order = np.empty((len(queries), min(num_neighbours, matrix.shape[1] - 1)), int)
     for place, query in enumerate(queries):
         fans = matrix[np.flatnonzero(matrix[:, [query]].toarray().ravel() > liked)]
+        if not fans.shape[0]:
+            raise ValueError(f"expected films rated above {liked:g}, found column {query}, which nobody liked")
         seen = fans.getnnz(axis=0)
         means = np.asarray(fans.sum(axis=0)).ravel() / np.maximum(seen, 1)
         means[(seen == 0) | (seen < least * fans.shape[0])] = -1
         means[query] = -np.inf
-        order[place] = largest(means, order.shape[1])
+        order[place] = drawn[largest(means[drawn], order.shape[1])]
     return order
 
 

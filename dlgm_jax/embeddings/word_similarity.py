@@ -25,7 +25,7 @@ def finder(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
     def find(word: str) -> int | None:
         lower = word.lower()
         plain = lower.replace("-", "")
-        forms = (word, lower, plain, singular(plain))
+        forms = (word, lower, plain, plain.removesuffix("s"), singular(plain))
         return next((rows[form] for form in forms if form in rows), None)
 
     return find

@@ -49,7 +49,11 @@ def active_directions(log_singular_values: np.ndarray) -> int:
 
 
 def directions(jacobian, *, num_directions: int, num_words: int) -> list[Direction]:
-    """The leading singular directions of a [V, K] Jacobian; each points to its row of largest size."""
+    """The leading singular directions of a [V, K] Jacobian; each points to its row of largest size.
+
+    No word stands at both ends: each end has at most half of them.
+    """
+    num_words = min(num_words, len(jacobian) // 2)
     left, values, _ = np.linalg.svd(np.asarray(jacobian, np.float64), full_matrices=False)
     found = []
     for column, value in zip(left.T[:num_directions], values):

@@ -1,5 +1,6 @@
 """Words read in a context: Jacobian vectors under the posterior of a document (Table 2b)."""
 
+import re
 from functools import partial
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.text import WORD
 from dlgm_jax.features import normalised_counts, tfidf
 from dlgm_jax.introspection.jacobian import jacobian_posterior
 from dlgm_jax.models.dlgm import infer, refine, token_information
@@ -16,19 +18,22 @@ from experiments.findings.model import Learned
 from experiments.findings.vectors import listed, neighbours
 from experiments.page import Figure, Table
 
+TOKEN = re.compile(WORD)
 STEPS = 6  # of the fisher refiner for each context
 
 
 def parts(model: Learned, command: Command) -> list[Table | Figure]:
     """Neighbours of the queries under every context, side by side; nothing without contexts."""
     own = command.own
-    texts = [text.strip() for text in own["context"].split(";") if text.strip()]
+    texts = contexts_of(command)
     if not texts:
         return []
     queries = model.rows("query", own["query"])
-    columns = []
+    columns, unknown = [], set()
     for place, text in enumerate(texts):
-        psi = posteriors(model, document(model, text)[None], jax.random.fold_in(model.key, place))
+        counts, missing = document(model, text)
+        unknown.update(missing)
+        psi = posteriors(model, counts[None], jax.random.fold_in(model.key, place))
         one = jax.tree.map(lambda leaf: leaf[0], psi)
         key = jax.random.fold_in(model.key, place)
         vectors = np.asarray(jacobian_posterior(model.run.params, one, key, variant=own["variant"]))
@@ -40,23 +45,47 @@ def parts(model: Learned, command: Command) -> list[Table | Figure]:
     ]
     note = (
         "Nearest words by Jacobian vectors averaged over z from the prior, and from the posterior of a document "
-        f"that holds the words of the context, refined by fisher with {2 * STEPS} gradient evaluations."
+        f"that holds the words of the context, refined by fisher with {2 * STEPS} gradient evaluations. "
+        f"Not in the vocabulary: {', '.join(sorted(unknown)) or 'none'}."
     )
     return [Table("Neighbours in context", note, ("word", "no context", *texts), rows)]
 
 
-def document(model: Learned, text: str) -> np.ndarray:
-    """The counts [V] of a context. Raises BadInput when it has no word of the vocabulary."""
-    counts = counted(model, text.split())
+def contexts_of(command: Command) -> list[str]:
+    """The texts of --context, which stand between semicolons."""
+    return [text.strip() for text in command.own["context"].split(";") if text.strip()]
+
+
+def document(model: Learned, text: str) -> tuple[np.ndarray, list[str]]:
+    """The counts [V] of a context, and its words that the vocabulary lacks.
+
+    What stands between commas may be one entry of the vocabulary (a title, a code); else it is read as text. Raises
+    BadInput when nothing is known.
+    """
+    words = []
+    for part in map(str.strip, text.split(",")):
+        words += [part] if model.find(part) is not None else words_of(model, part)
+    counts, missing = counted(model, words)
     if not counts.any():
         raise BadInput(f"--context: expected words of the vocabulary, found {shown(text)}")
-    return counts
+    return counts, missing
 
 
-def counted(model: Learned, words: list[str]) -> np.ndarray:
-    """Counts [V] of those words that the vocabulary holds."""
-    rows = [row for word in words if (row := model.find(word)) is not None]
-    return np.bincount(rows, minlength=len(model.vocabulary)).astype(np.float32)
+def words_of(model: Learned, text: str) -> list[str]:
+    """Entries of the vocabulary between white space, and of what is none the words, as texts are read for training."""
+    return [
+        word
+        for token in text.split()
+        for word in ([token] if model.find(token) is not None else TOKEN.findall(token.lower()))
+    ]
+
+
+def counted(model: Learned, words: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Counts [V] of those words that the vocabulary holds, and the others."""
+    rows = [model.find(word) for word in words]
+    known = [row for row in rows if row is not None]
+    counts = np.bincount(known, minlength=len(model.vocabulary)).astype(np.float32)
+    return counts, [word for word, row in zip(words, rows) if row is None]
 
 
 def posteriors(model: Learned, counts: np.ndarray, key: Array) -> Gaussian:

@@ -17,21 +17,23 @@ from experiments.page import Figure, Table
 
 STEPS = 5  # of the fisher refiner for each document
 SHOWN = 6  # documents
+SHOWN_DEAD = 12
 
 
-def parts(model: Learned, command: Command) -> list[Table | Figure]:
-    """Tables of the posteriors of test documents; a line that says so where the corpus is gone."""
-    limit, assembly = command.own["documents"], model.assembly
-    if not limit:
+def parts(models: list[Learned], command: Command) -> list[Table | Figure]:
+    """Tables of the posteriors of documents: units of all models, documents and labels of the first."""
+    limit, model = command.own["documents"], models[0]
+    if not limit or model.assembly is None:
         return []
-    if assembly is None:
-        print(f"Note: the corpus of {model.folder} is not there any more, so its documents are left out.")
-        return []
-    corpora = {name: some(assembly.splits[name], limit) for name in ("train", "test")}
-    found = {name: _posteriors(model, assembly, corpus) for name, corpus in corpora.items()}
+    corpora = {name: some(model.assembly.splits[name], limit) for name in ("train", "test")}
+    found = {name: _posteriors(model, model.assembly, corpus) for name, corpus in corpora.items()}
     means = {name: np.asarray(psi.mean) for name, psi in found.items()}
+    tested = [(model, found["test"])]
+    for other in models[1:]:
+        if other.assembly is not None:
+            tested.append((other, _posteriors(other, other.assembly, some(other.assembly.splits["test"], limit))))
     return [
-        unit_table(found["test"]),
+        unit_table(tested),
         document_table(model, corpora["test"], means["test"]),
         *label_tables(model, corpora, means),
     ]
@@ -43,20 +45,20 @@ def some(corpus: Corpus, limit: int) -> Corpus:
     return corpus.select(np.sort(rows))
 
 
-def unit_table(psi: Gaussian) -> Table:
+def unit_table(tested: list[tuple[Learned, Gaussian]]) -> Table:
     """How many latent dimensions the posteriors use, and which are dead."""
-    found = units(*psi)
-    dead = ", ".join(map(str, found.dead)) or "none"
-    rows = [
-        ("documents", len(psi.mean)),
-        ("active units (variance of posterior means above 0.01)", found.active),
-        ("dead units (under 0.01 nats a document)", len(found.dead)),
-        ("KL, nats a document", float(found.kl.sum())),
-        ("largest KL of a unit", float(found.kl.max())),
-        ("median KL of a unit", float(np.median(found.kl))),
-    ]
-    note = f"Of refined posteriors of test documents ({2 * STEPS} gradient evaluations by fisher). Dead units: {dead}."
-    return Table("Units in use", note, ("measure", "value"), rows)
+    rows = []
+    for model, psi in tested:
+        found = units(*psi)
+        dead = ", ".join(map(str, found.dead[:SHOWN_DEAD])) + (" ..." if len(found.dead) > SHOWN_DEAD else "")
+        kl = float(found.kl.sum()), float(found.kl.max()), float(np.median(found.kl))
+        rows.append((model.label, len(psi.mean), found.active, *kl, len(found.dead), dead or "none"))
+    header = ("model", "documents", "active", "KL", "largest KL", "median KL", "dead", "these are dead")
+    note = (
+        f"Of refined posteriors of test documents ({2 * STEPS} gradient evaluations by fisher). Active: the variance "
+        "of posterior means is above 0.01. Dead: under 0.01 nats a document. KL in nats a document, of all and of one."
+    )
+    return Table("Units in use", note, header, rows)
 
 
 def document_table(model: Learned, corpus: Corpus, means: np.ndarray) -> Table:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.embeddings.word_similarity import finder
-from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
 from dlgm_jax.run import Run, load_run
 from dlgm_jax.types import Array, BadInput
 from experiments.assembly import INTROSPECT, Assembly, assemble
@@ -24,6 +24,7 @@ from experiments.workdir import check_corpus
 class Learned:
     """A run, its words and their Jacobian vectors."""
 
+    label: str  # tells it from the other models that are looked at
     folder: Path
     run: Run
     config: Config
@@ -46,13 +47,14 @@ class Learned:
 
     @cached_property
     def assembly(self) -> Assembly | None:
-        """The corpus of the run; None where it is not to be had any more."""
+        """The corpus of the run; None, with a line that says why, where it is gone or changed."""
         try:
             assembly = assemble(self.config, self.run.idf)
             check_corpus(self.folder, assembly.splits)
-        except BadInput:
+        except BadInput as error:
+            print(f"Note: documents are left out, and words go by the output bias: {error}")
             return None
-        return assembly if assembly.train.vocabulary == self.vocabulary else None
+        return assembly
 
     @cached_property
     def frequent(self) -> np.ndarray:
@@ -61,9 +63,11 @@ class Learned:
         return np.argsort(-np.asarray(weight), kind="stable")
 
     def rows(self, flag: str, words: str) -> list[int]:
-        """Rows of words by commas. Raises BadInput with close spellings for a word that is not there."""
+        """Rows of words by semicolons, or by commas. Raises BadInput with close spellings for one that is not there."""
         rows = []
-        for word in filter(None, (part.strip() for part in words.split(","))):
+        whole = self.find(words.strip()) is not None
+        parts = [words] if whole else words.split(";") if ";" in words else words.split(",")
+        for word in filter(None, map(str.strip, parts)):
             row = self.find(word)
             if row is None:
                 close = difflib.get_close_matches(word.lower(), self.vocabulary, n=4, cutoff=0.6)
@@ -73,7 +77,26 @@ class Learned:
         return rows
 
 
-def learned(folder: Path, command: Command) -> Learned:
+def models_of(command: Command) -> list[Learned]:
+    """The models of the folders of --workdir, with names that tell them apart. Raises BadInput."""
+    check(command)
+    names = [name.strip() for name in command.text("workdir").split(",") if name.strip()]
+    folders = [Path(name) for name in names]
+    if not folders or len({folder.resolve() for folder in folders}) < len(folders):
+        raise BadInput(f"--workdir: expected folders of runs, each once, found {command.own['workdir']!r}")
+    configs = [Config.from_json(load_run(folder).config).name for folder in folders]
+    labels = [name if configs.count(name) == 1 else f"{name} ({folder})" for name, folder in zip(configs, folders)]
+    return [learned(label, folder, command) for label, folder in zip(labels, folders)]
+
+
+def check(command: Command) -> None:
+    """Raises BadInput for a flag of the Jacobians that cannot be."""
+    if command.own["variant"] not in VARIANTS:
+        raise BadInput(f"--variant: expected one of {', '.join(VARIANTS)}, found {command.own['variant']!r}")
+    command.number("samples")
+
+
+def learned(label: str, folder: Path, command: Command) -> Learned:
     """The best model of a workdir with its mean Jacobians. Raises BadInput."""
     run = load_run(folder)
     config = Config.from_json(run.config)
@@ -84,4 +107,4 @@ def learned(folder: Path, command: Command) -> Learned:
         return np.asarray(jacobian_mean(run.params, key, num_samples=samples, variant=variant))
 
     log = mean("log")
-    return Learned(folder, run, config, log if variant == "log" else mean(variant), log, key)
+    return Learned(label, folder, run, config, log if variant == "log" else mean(variant), log, key)

@@ -12,7 +12,7 @@ from experiments.command import Command
 from experiments.findings.model import Learned
 from experiments.page import Figure, Table
 
-SHOWN_DIRECTIONS, SHOWN_CLUSTERS = 12, 25
+SHOWN_DIRECTIONS, SHOWN_CLUSTERS, SHOWN_PAIRS = 12, 25, 6
 NAMED = 250  # words of the map that are written out
 
 
@@ -40,15 +40,15 @@ def parts(model: Learned, models: list[Learned], command: Command, output: Path)
 
 def spectra(models: list[Learned], output: Path) -> list[Table | Figure]:
     """Log singular values and the directions that are used (figures 2d and 2e)."""
-    values = {label: log_singular_values(model.log_vectors) for label, model in zip(labels(models), models)}
+    values = [(model.label, log_singular_values(model.log_vectors)) for model in models]
     rows = [
-        (label, active_directions(found), len(found), float(found[0]), len(near_duplicates(model.log_vectors)))
-        for (label, found), model in zip(values.items(), models)
+        (label, active_directions(found), len(found), float(found[0]), duplicates(model))
+        for (label, found), model in zip(values, models)
     ]
-    header = ("model", "used", "of", "largest", "near-duplicate pairs")
+    header = ("model", "used", "of", "largest", "near-duplicates")
     note = (
         "Log singular values of the mean log-Jacobian; a direction is used when its value is above 0. "
-        "Near-duplicates are latent dimensions whose columns have a cosine above 0.95."
+        "Near-duplicates are pairs of latent dimensions whose columns have a cosine beyond 0.95 either way."
     )
     plots.plot_spectra(output / "spectrum.png", values)
     return [
@@ -57,10 +57,11 @@ def spectra(models: list[Learned], output: Path) -> list[Table | Figure]:
     ]
 
 
-def labels(models: list[Learned]) -> list[str]:
-    """Names that tell the models apart."""
-    names = [model.name for model in models]
-    return [name if names.count(name) == 1 else f"{name} ({model.folder.name})" for name, model in zip(names, models)]
+def duplicates(model: Learned) -> str:
+    """The first pairs of latent dimensions that do nearly the same, and how many there are."""
+    pairs = near_duplicates(model.log_vectors)
+    named = ", ".join(f"{first}~{second} ({cosine:.2f})" for first, second, cosine in pairs[:SHOWN_PAIRS])
+    return f"{named} and {len(pairs) - SHOWN_PAIRS} more" if len(pairs) > SHOWN_PAIRS else named or "none"
 
 
 def direction_table(model: Learned) -> Table:

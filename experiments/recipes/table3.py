@@ -7,11 +7,12 @@ python -m experiments.recipes.table3 --workdir=RUN1,RUN3 --texts=wiki.jsonl.xz -
 
 The paper (1.2 million articles of 2010): WordSim-353 57.8 to 70.9, SCWS 52.2 to 61.7. LSA and word2vec have as many
 dimensions as the first model, and word2vec (the `recipes` extra) reads what this project's documents are made of, with
-stop words. Pairs are those whose words all of them know.
+stop words. Pairs are those whose words all of them know, in context too.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ from tqdm import tqdm
 from dlgm_jax.data.text import WORD, read_texts
 from dlgm_jax.data.word_pairs import RatedPair, read_pairs
 from dlgm_jax.embeddings.documents import lsa
-from dlgm_jax.embeddings.word_similarity import Agreement, finder, word_similarity
+from dlgm_jax.embeddings.word_similarity import finder, word_similarity
 from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
 from dlgm_jax.types import BadInput
 from experiments.assembly import prepare_runtime
 from experiments.command import parse, run_main
 from experiments.findings.judgements import in_context
-from experiments.findings.model import Learned, learned
+from experiments.findings.model import Learned, models_of
 from experiments.page import Table, plain
 
 OWN_FLAGS = {
@@ -40,45 +41,49 @@ OWN_FLAGS = {
     "contexts": (True, "also read SCWS's words in their contexts"),
     "output": ("runs/table3.json", "where the figures go"),
 }
-Embedding = tuple[np.ndarray, Callable[[str], int | None]]
+MIN_COUNT = 5  # of word2vec, its default
+Embedding = tuple[str, np.ndarray, Callable[[str], int | None]]
+Row = tuple[str, str, float, int]
 
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
-    folders = [Path(name) for name in command.text("workdir").split(",")]
-    texts, files = Path(command.text("texts")), [Path(name) for name in command.text("similarity").split(",")]
+    texts, output = Path(command.text("texts")), Path(command.text("output"))
+    names = [Path(name.strip()) for name in command.text("similarity").split(",") if name.strip()]
     prepare_runtime()
-    print(f"Judges {', '.join(map(str, folders))} beside LSA and word2vec; figures go to {command.own['output']}.")
-    pairs = {file.name: read_pairs(file) for file in files}
-    models = [learned(folder, command) for folder in folders]
-    embeddings = dict(jacobians(models, command.own["samples"]))
-    embeddings |= {"LSA": latent_semantic(models[0])} | dict(skip_grams(models[0], texts))
-    rows = list(compare(embeddings, pairs))
-    show(rows, Path(command.own["output"]))
-    if command.own["contexts"]:
-        for model in models:
-            for name, rated in pairs.items():
-                if rated[0].first_context:
-                    print(f"Reads {name} in context by {model.name} ...", flush=True)
-                    value = 100 * in_context(model, rated, command.own["variant"])
-                    rows.append((name, f"{model.name} J^{command.own['variant']} in context", value, len(rated)))
-        show(rows, Path(command.own["output"]))
+    files = [(name.name, read_pairs(name)) for name in names]
+    models = models_of(command)
+    print(f"Judges {', '.join(model.label for model in models)}, LSA and word2vec; figures go to {output}.", flush=True)
+    embeddings = [*jacobians(models, command.own["samples"]), latent_semantic(models[0]), *skip_grams(models[0], texts)]
+    known = [(name, pairs_of_all(embeddings, name, pairs)) for name, pairs in files]
+    rows = [
+        (name, label, 100 * word_similarity(vectors, find, [pair[:3] for pair in pairs]).spearman, len(pairs))
+        for name, pairs in known
+        for label, vectors, find in embeddings
+    ]
+    show(rows, output)
+    for name, pairs in known:
+        for model in models if command.own["contexts"] and pairs[0].first_context else ():
+            print(f"Reads {name} in context by {model.label} ...", flush=True)
+            value = 100 * in_context(model, pairs, command.own["variant"])
+            rows.append((name, f"{model.label} J^{command.own['variant']} in context", value, len(pairs)))
+            show(rows[-1:], output, rows)
 
 
-def show(rows: list[tuple[str, str, float, int]], path: Path) -> None:
-    """Prints the table and writes it."""
+def show(rows: list[Row], path: Path, whole: list[Row] | None = None) -> None:
+    """Prints rows and writes all so far."""
     table = Table("Similarity of words", "", ("file", "vectors", "Spearman x 100", "pairs"), rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([dict(zip(table.header, row)) for row in rows], indent=1) + "\n")
-    print(f"\n{plain(table)}\nWritten to {path}")
+    path.write_text(json.dumps([dict(zip(table.header, row)) for row in whole or rows], indent=1) + "\n")
+    print(f"\n{plain(table)}\nWritten to {path}", flush=True)
 
 
-def jacobians(models: list[Learned], num_samples: int) -> Iterator[tuple[str, Embedding]]:
+def jacobians(models: list[Learned], num_samples: int) -> Iterator[Embedding]:
     """The mean Jacobian vectors of every model and variant."""
     for model in models:
         for variant in VARIANTS:
             found = jacobian_mean(model.run.params, model.key, num_samples=num_samples, variant=variant)
-            yield f"{model.name} J^{variant}", (np.asarray(found), model.find)
+            yield f"{model.label} J^{variant}", np.asarray(found), model.find
 
 
 def latent_semantic(model: Learned) -> Embedding:
@@ -86,10 +91,10 @@ def latent_semantic(model: Learned) -> Embedding:
     if model.assembly is None:
         raise BadInput(f"{model.folder}: expected its corpus {model.config.dataset}, found it gone or changed")
     svd: Any = lsa(model.assembly.train.counts, model.run.idf, model.config.K)
-    return svd.components_.T * svd.singular_values_, model.find
+    return "LSA", svd.components_.T * svd.singular_values_, model.find
 
 
-def skip_grams(model: Learned, texts: Path) -> Iterator[tuple[str, Embedding]]:
+def skip_grams(model: Learned, texts: Path) -> Iterator[Embedding]:
     """Word2vec, skip-gram and CBOW, of the same texts in the same dimensions."""
     try:
         from gensim.models import Word2Vec
@@ -97,26 +102,22 @@ def skip_grams(model: Learned, texts: Path) -> Iterator[tuple[str, Embedding]]:
         raise BadInput("word2vec: expected gensim (pip install -e '.[recipes]'), found it is not installed") from error
     pattern = re.compile(WORD)
     documents = [pattern.findall(text.text.lower()) for text in tqdm(read_texts(texts), desc="texts", unit="doc")]
+    most = max(Counter(word for document in documents for word in document).values(), default=0)
+    if most < MIN_COUNT:
+        raise BadInput(f"{texts}: expected words seen {MIN_COUNT} times, found none")
     for name, skip_gram in (("word2vec skip-gram", 1), ("word2vec CBOW", 0)):
         print(f"Trains {name} ...", flush=True)
         settings: dict[str, Any] = {"vector_size": model.config.K, "sg": skip_gram, "workers": 2, "seed": 1}
-        trained: Any = Word2Vec(documents, min_count=5, epochs=5, **settings)
-        yield name, (trained.wv.vectors, finder(trained.wv.index_to_key))
+        trained: Any = Word2Vec(documents, min_count=MIN_COUNT, epochs=5, **settings)
+        yield name, trained.wv.vectors, finder(trained.wv.index_to_key)
 
 
-def compare(
-    embeddings: dict[str, Embedding], pairs: dict[str, list[RatedPair]]
-) -> Iterator[tuple[str, str, float, int]]:
-    """Rows (file, vectors, Spearman x 100, pairs) over the pairs that all embeddings know."""
-    for file, rated in pairs.items():
-        known = [
-            pair[:3]
-            for pair in rated
-            if all(find(word) is not None for _, find in embeddings.values() for word in pair[:2])
-        ]
-        for name, (vectors, find) in embeddings.items():
-            found: Agreement = word_similarity(vectors, find, known)
-            yield file, name, 100 * found.spearman, found.pairs
+def pairs_of_all(embeddings: list[Embedding], name: str, pairs: list[RatedPair]) -> list[RatedPair]:
+    """The pairs whose words all embeddings know. Raises BadInput when there are none."""
+    known = [pair for pair in pairs if all(find(word) is not None for _, _, find in embeddings for word in pair[:2])]
+    if not known:
+        raise BadInput(f"{name}: expected pairs of words that all of the vectors know, found none")
+    return known
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dlgm_jax.embeddings.ratings import mean_rating_neighbours, popularity_perce
 from dlgm_jax.types import BadInput
 from experiments.assembly import prepare_runtime
 from experiments.command import parse, run_main
-from experiments.findings.model import learned
+from experiments.findings.model import models_of
 from experiments.page import Table, plain
 
 OWN_FLAGS = {
@@ -33,13 +33,14 @@ WELL_KNOWN = (
     "Casablanca (1942); Matrix, The (1999); Princess Bride, The (1987); Godfather, The (1972); "
     "Alien (1979); Pretty Woman (1990); Lion King, The (1994)"
 )
-LIKED = 6  # half stars: rated above three stars
+LIKED = 6  # half stars: rated above three stars, as under Table 6 (the text says three or above)
+FANS = 5  # films that fewer people liked are left out of the averages
 
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
     prepare_runtime()
-    model, folder = learned(Path(command.text("workdir")), command), Path(command.text("input"))
+    model, folder = models_of(command)[0], Path(command.text("input"))
     genres, everything = tables.read_genres(folder), tables.read(folder)
     column = {title: place for place, title in enumerate(everything.vocabulary)}
     absent = [title for title in model.vocabulary if title not in column]
@@ -47,13 +48,16 @@ def main(argv: list[str]) -> None:
         raise BadInput(f"--input: expected the films of the run, found no {absent[0]!r} in {folder}")
     ratings = everything.counts[:, [column[title] for title in model.vocabulary]]
     number = command.number("neighbours")
-    titles = [title.strip() for title in (command.own["films"] or WELL_KNOWN).split(";")]
-    queries = [row for title in titles for row in (model.find(title),) if row is not None]
-    if not queries:
-        raise BadInput(f"--films: expected films of the run, found {titles[0]!r}")
+    if command.own["films"]:
+        queries = model.rows("films", command.own["films"])
+    else:
+        queries = [row for title in WELL_KNOWN.split("; ") if (row := model.find(title)) is not None]
+    liked = np.asarray((ratings > LIKED).sum(axis=0)).ravel()
+    if not queries or (liked[queries] == 0).any():
+        raise BadInput("--films: expected films of the run that somebody liked, found none or one that nobody did")
     kinds = [genres.get(title.rpartition(" #")[0] or title, genres.get(title, set())) for title in model.vocabulary]
     popularity = np.asarray(ratings.getnnz(axis=0))
-    everyone = list(range(len(model.vocabulary)))
+    everyone = np.flatnonzero(liked >= FANS).tolist()
     rows, summary = [], []
     for name, find in {
         "Jacobian vectors": lambda films: nearest(model.vectors, films, num_neighbours=number)[0],
@@ -61,13 +65,13 @@ def main(argv: list[str]) -> None:
     }.items():
         for query, row in zip(queries, find(queries)):
             rows.append((model.vocabulary[query], name, "; ".join(model.vocabulary[film] for film in row)))
-        for scope, films in ((f"{len(queries)} films", queries), ("all films", everyone)):
+        for scope, films in ((f"{len(queries)} films", queries), (f"{len(everyone):,} films", everyone)):
             order = find(films)
             shares = shared_share(order, films, kinds), popularity_percentile(order, popularity)
             summary.append((name, scope, 100 * shares[0], shares[1]))
-    chance = shared_share(np.random.default_rng(0).integers(len(kinds), size=(len(kinds), number)), everyone, kinds)
-    summary.append(("chance", "all films", 100 * chance, 50.0))
-    rows.sort(key=lambda row: titles.index(row[0]) if row[0] in titles else 0)
+    chance = shared_share(np.random.default_rng(0).integers(len(kinds), size=(len(everyone), number)), everyone, kinds)
+    summary.append(("chance", f"{len(everyone):,} films", 100 * chance, 50.0))
+    rows.sort(key=lambda row: [model.vocabulary[query] for query in queries].index(row[0]))
     print(plain(Table("Neighbours of films", "", ("film", "by", "nearest"), rows)))
     header = ("by", "of", "% sharing a genre", "percentile of popularity (50 is no bias)")
     print(f"\n{plain(Table('Genres and popularity of neighbours', '', header, summary))}")

@@ -25,7 +25,7 @@ def test_groups_are_read_without_dots(tmp_path):
 
 def test_relations_are_pairs(tmp_path):
     path = tmp_path / "treat.txt"
-    path.write_text("C01:C10,C11,\n\nC02:C12,\n")
+    path.write_text("C01:C10,C11,\n\nC03:\nC02:C12,\n")
     assert read_relations(path) == [("C01", "C10"), ("C01", "C11"), ("C02", "C12")]
 
 
@@ -38,7 +38,8 @@ def test_relations_are_pairs(tmp_path):
         (read_coarse_groups, "1  Name\nodd line\n", ":2: expected a heading"),
         (read_coarse_groups, "1  Name\n", "found none"),
         (read_relations, "C01 C10\n", ":1: expected drug:disease,disease, found 'C01 C10'"),
-        (read_relations, "C01:,\n", ":1: expected drug:disease"),
+        (read_relations, "C01:,\n", "found none"),
+        (read_relations, ":C10,\n", ":1: expected drug:disease"),
         (read_relations, "", "found none"),
     ],
 )

@@ -56,9 +56,14 @@ def test_plurals_have_the_singular_of_their_word(one, many):
     assert singular(one) == singular(many) == one
 
 
-@pytest.mark.parametrize("word", ["gas", "bus", "less", "analysis", "is", "s"])
+@pytest.mark.parametrize("word", ["gas", "bus", "less", "analysis", "is", "s", "news"])
 def test_words_that_only_look_like_plurals_stay(word):
     assert singular(word) == word
+
+
+def test_words_in_ie_meet_their_plurals():
+    assert singular("movie") == singular("movies")
+    assert without_plurals("movie", ["movies", "film"]) == [1]
 
 
 def test_plurals_of_the_query_and_of_nearer_words_are_left_out():

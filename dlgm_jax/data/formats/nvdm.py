@@ -20,6 +20,7 @@ from dlgm_jax.types import BadInput
 MAX_COUNT = np.iinfo(np.int32).max
 DIGITS = 19  # longer numbers are out of every range
 LABEL = re.compile(r"[\w.+/&-]+")
+NO_LABEL = re.compile(r"[^\w.+/&-]")
 
 
 def read(folder: str | Path) -> tuple[Corpus, Corpus]:
@@ -32,8 +33,15 @@ def read(folder: str | Path) -> tuple[Corpus, Corpus]:
 
 
 def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
-    """Writes the two corpora to a folder that is not there yet, whole or not at all. Raises BadInput if it is."""
+    """Writes the two corpora to a folder that is not there yet, whole or not at all.
+
+    What a label cannot hold becomes an underscore. Raises BadInput when the folder is there already, and for words that
+    are empty or begin or end with white space or hold the end of a line.
+    """
     folder = Path(folder)
+    for word in train.vocabulary:
+        if word != word.strip() or not word or "\n" in word or "\r" in word:
+            raise BadInput(f"vocabulary: expected words without white space around them, found {shown(word)}")
     if folder.exists():
         raise BadInput(f"{folder}: expected a new folder, found one that is there already")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +59,8 @@ def _written(corpus: Corpus) -> Iterator[str]:
     counts = corpus.counts
     for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:])):
         pairs = [f"{word + 1}:{count}" for word, count in zip(counts.indices[start:end], counts.data[start:end])]
-        yield " ".join([*([corpus.labels[row]] if corpus.labels else []), *pairs]) + "\n"
+        label = [NO_LABEL.sub("_", corpus.labels[row]) or "_"] if corpus.labels else []
+        yield " ".join([*label, *pairs]) + "\n"
 
 
 def read_vocabulary(folder: Path) -> tuple[str, ...]:

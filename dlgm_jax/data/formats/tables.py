@@ -63,8 +63,8 @@ def read_synthea(folder: Path) -> Corpus:
     events = []
     for name in SYNTHEA:
         if find(folder, name):
-            for _, row in _rows(folder, name, ("PATIENT", "DESCRIPTION")):
-                events.append((row["PATIENT"], row["DESCRIPTION"].strip(), 1))
+            rows = _rows(folder, name, ("PATIENT", "DESCRIPTION"))
+            events += [(row["PATIENT"], " ".join(row["DESCRIPTION"].split()), 1) for _, row in rows]
     return _corpus(events, folder)
 
 
@@ -104,6 +104,7 @@ def _half_stars(row: dict[str, str], where: str) -> int:
 
 def _corpus(events: list[tuple[str, str, int]], folder: Path) -> Corpus:
     """Events (document, word, count); words from the most frequent down, documents in the order they came."""
+    events = [event for event in events if event[1]]
     if not events:
         raise BadInput(f"{folder}: expected rows, found empty tables")
     documents = {name: place for place, name in enumerate(dict.fromkeys(event[0] for event in events))}
