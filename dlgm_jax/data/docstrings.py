@@ -17,13 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.text import count_words
+from dlgm_jax.data.text import WORD, count_words
 from dlgm_jax.types import BadInput
 
 MIN_WORDS = 20
 VOCAB_SIZE = 2000
 TEST_SHARE = 0.1
-WORD = r"\b[a-z][a-z]+\b"
 RULES = {"rules": f"2: {MIN_WORDS} words, {VOCAB_SIZE} kept, {TEST_SHARE} test, {WORD}"}  # 2: of this file
 OMITTED = frozenset({"test", "tests", "idlelib", "tkinter", "site-packages", "dist-packages", "__pycache__"})
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
+from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
 from dlgm_jax.learning.refinement import Refinement, refine_batch
 from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, NonFinite, Params
-
-ACTIVE_VARIANCE = 0.01
 
 
 class DocumentScores(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.embeddings.word_similarity import finder
 from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
-from dlgm_jax.run import Run, load_run
+from dlgm_jax.run import Run, load_run, read_config
 from dlgm_jax.types import Array, BadInput
 from experiments.assembly import INTROSPECT, Assembly, assemble
 from experiments.command import Command
@@ -80,12 +80,11 @@ class Learned:
 def models_of(command: Command) -> list[Learned]:
     """The models of the folders of --workdir, with names that tell them apart. Raises BadInput."""
     check(command)
-    names = [name.strip() for name in command.text("workdir").split(",") if name.strip()]
-    folders = [Path(name) for name in names]
+    folders = [Path(name.strip()) for name in command.text("workdir").split(",") if name.strip()]
     if not folders or len({folder.resolve() for folder in folders}) < len(folders):
         raise BadInput(f"--workdir: expected folders of runs, each once, found {command.own['workdir']!r}")
-    configs = [Config.from_json(load_run(folder).config).name for folder in folders]
-    labels = [name if configs.count(name) == 1 else f"{name} ({folder})" for name, folder in zip(configs, folders)]
+    names = [Config.from_json(read_config(folder)).name for folder in folders]
+    labels = [name if names.count(name) == 1 else f"{name} ({folder})" for name, folder in zip(names, folders)]
     return [learned(label, folder, command) for label, folder in zip(labels, folders)]
 
 
