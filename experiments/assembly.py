@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from dlgm_jax import features
 from dlgm_jax.data import batches, datasets
-from dlgm_jax.data.corpus import Corpus, split_validation
+from dlgm_jax.data.corpus import Documents, split_validation
 from dlgm_jax.inference import fisher
 from dlgm_jax.learning import refinement, scoring, steps
 from dlgm_jax.learning.refinement import Refinement
@@ -31,14 +31,14 @@ class Assembly:
     """What training and scoring need."""
 
     config: Config
-    splits: dict[str, Corpus]  # train, validation, test
+    splits: dict[str, Documents]  # train, validation, test
     origin: dict[str, str]
     remark: str
     idf: np.ndarray  # [V]
     model: Model
 
     @property
-    def train(self) -> Corpus:
+    def train(self) -> Documents:
         return self.splits["train"]
 
     @cached_property
@@ -88,7 +88,8 @@ class Assembly:
         )
 
     def training_batches(self, epoch: int):
-        return batches.epoch_batches(self.train, self.batch_size, seed=self.config.seed, epoch=epoch, sizes=self.sizes)
+        seed, size = self.config.seed, self.batch_size
+        return batches.ahead(batches.epoch_batches(self.train, size, seed=seed, epoch=epoch, sizes=self.sizes))
 
     def score_with(self, *, iwae_samples: int = 0) -> Callable[[Params, str], scoring.Scores]:
         """A function of parameters and the name of a split; compiled once for all splits."""
@@ -101,7 +102,7 @@ class Assembly:
         )
 
         def score_split(params: Params, split: str) -> scoring.Scores:
-            ordered = batches.ordered_batches(self.splits[split], self.batch_size, sizes=self.sizes)
+            ordered = batches.ahead(batches.ordered_batches(self.splits[split], self.batch_size, sizes=self.sizes))
             key = jax.random.fold_in(self.key(SCORE), list(self.splits).index(split))
             return scoring.score_corpus(score, params, ordered, key)
 

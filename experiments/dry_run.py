@@ -43,8 +43,8 @@ def expectations(assembly: Assembly) -> str:
             f"documents   {', '.join(f'{split} {number}' for split, number in documents.items())}; "
             f"{assembly.train.vocab_size:,} words",
             f"parameters  {count:,}",
-            f"memory      {bytes_used / 2**20:,.0f} MiB for a training step, counts on the host "
-            f"{sum(c.counts.data.nbytes * 2 for c in assembly.splits.values()) / 2**20:,.0f} MiB",
+            f"memory      {bytes_used / 2**20:,.0f} MiB for a training step, counts "
+            f"{sum(8 * corpus.entries().sum() for corpus in assembly.splits.values()) / 2**20:,.0f} MiB",
             f"time        {seconds:.2f} s a step, {steps} steps and {validation:.1f} s of validation an epoch, "
             f"{final:.0f} s of scores at the end; {config.epochs} epochs: "
             f"about {total / 60:,.1f} minutes on {jax.devices()[0].platform}",

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Documents, shown
 from dlgm_jax.run import read_config
 from dlgm_jax.types import BadInput
 from experiments.assembly import Assembly
@@ -70,7 +70,7 @@ def settle(workdir: Path, config: Config) -> None:
     (workdir / "report.txt").unlink(missing_ok=True)
 
 
-def check_corpus(workdir: Path, splits: dict[str, Corpus]) -> None:
+def check_corpus(workdir: Path, splits: dict[str, Documents]) -> None:
     """Raises BadInput, naming the splits, when the counts or words are not those that the run began with."""
     path = workdir / "environment.json"
     try:

@@ -4,22 +4,24 @@ The host never holds a dense [B, V]. Every batch of a run has B rows and one of 
 entries, so that a step function compiles at most three times.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Documents
 from dlgm_jax.types import Batch, Csr
 
 
-def padded_sizes(batch_size: int, *corpora: Corpus) -> tuple[int, ...]:
+def padded_sizes(batch_size: int, *corpora: Documents) -> tuple[int, ...]:
     """Up to three numbers of entries, one of which holds any `batch_size` documents of any of the corpora.
 
     The first holds all but about one random batch in a thousand, the last the longest documents together.
     """
     typical, longest = 1, 1
     for corpus in corpora:
-        entries = np.diff(corpus.counts.indptr)
+        entries = corpus.entries()
         taken = min(batch_size, len(entries))
         typical = max(typical, entries.mean() * taken + 3.1 * entries.std() * np.sqrt(taken))
         longest = max(longest, np.sort(entries)[-taken:].sum())
@@ -27,7 +29,7 @@ def padded_sizes(batch_size: int, *corpora: Corpus) -> tuple[int, ...]:
     return tuple(sorted({typical, _round_up(np.sqrt(typical * longest)), longest}))
 
 
-def num_batches(corpus: Corpus, batch_size: int) -> int:
+def num_batches(corpus: Documents, batch_size: int) -> int:
     """Batches of an epoch, the last one partial."""
     return -(-corpus.num_documents // batch_size)
 
@@ -37,19 +39,31 @@ def epoch_order(num_documents: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(num_documents)
 
 
-def epoch_batches(corpus: Corpus, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...]) -> Iterator[Batch]:
+def epoch_batches(
+    corpus: Documents, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...]
+) -> Iterator[Batch]:
     """The batches of a training epoch, shuffled; step s is always the s-th."""
     yield from _in_turn(corpus, epoch_order(corpus.num_documents, seed, epoch), batch_size, sizes)
 
 
-def ordered_batches(corpus: Corpus, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
+def ordered_batches(corpus: Documents, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
     """All documents once, in corpus order."""
     yield from _in_turn(corpus, np.arange(corpus.num_documents), batch_size, sizes)
 
 
-def gather(corpus: Corpus, documents: np.ndarray, batch_size: int, sizes: tuple[int, ...]) -> Batch:
+def ahead(batches: Iterable[Batch], number: int = 2) -> Iterator[Batch]:
+    """The same batches; up to `number` of them are made by a thread while the one before is used."""
+    coming = iter(batches)
+    with ThreadPoolExecutor(1) as worker:
+        waiting = deque(worker.submit(next, coming, None) for _ in range(number))
+        while (batch := waiting.popleft().result()) is not None:
+            waiting.append(worker.submit(next, coming, None))
+            yield batch
+
+
+def gather(corpus: Documents, documents: np.ndarray, batch_size: int, sizes: tuple[int, ...]) -> Batch:
     """The batch of some documents (at most `batch_size`), padded to the smallest of `sizes` that holds it."""
-    counts = corpus.counts[documents]
+    counts = corpus.rows(documents)
     entries, padded = counts.nnz, next(size for size in sizes if size >= counts.nnz)
     row_ptr = np.full(batch_size + 1, entries, np.int32)
     row_ptr[: len(documents) + 1] = counts.indptr

@@ -1,8 +1,10 @@
 """A corpus: sparse counts, the words of the columns, the names of the rows."""
 
 import hashlib
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,23 +12,85 @@ import scipy.sparse
 
 from dlgm_jax.types import BadInput
 
+BLOCK = 20_000  # documents that are looked at together where not all are
+MAX_COUNT = np.iinfo(np.int32).max
+
+
+class Documents(ABC):
+    """D documents over V words, in memory or not: what training, scoring and transforming read of a corpus.
+
+    vocabulary: V distinct words; ids: D document names; labels: D names of classes, or None.
+    """
+
+    vocabulary: tuple[str, ...]
+    ids: Sequence[str]
+    labels: Sequence[str] | None
+
+    @property
+    @abstractmethod
+    def num_documents(self) -> int:
+        """D."""
+
+    @abstractmethod
+    def entries(self) -> np.ndarray:
+        """How many different words each document has: int64 [D]."""
+
+    @abstractmethod
+    def rows(self, documents: np.ndarray) -> Any:
+        """The counts of some documents, in that order: CSR [len(documents), V]."""
+
+    @abstractmethod
+    def select(self, rows: Sequence[int] | np.ndarray) -> "Documents":
+        """The documents at `rows`, in that order."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A sha256 of counts and vocabulary, the same for the same corpus on every machine."""
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.vocabulary)
+
+    def blocks(self) -> Iterator[Any]:
+        """The counts of all documents in order, some at a time: CSR [.., V]."""
+        for start in range(0, self.num_documents, BLOCK):
+            yield self.rows(np.arange(start, min(start + BLOCK, self.num_documents)))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Words of each document, N: [D], int64 (float64 of weights that are not whole)."""
+        return np.concatenate([_sums(block, axis=1) for block in self.blocks()])
+
+    def document_frequencies(self) -> np.ndarray:
+        """In how many documents each word occurs: int64 [V]."""
+        return np.sum([np.bincount(block.indices, minlength=self.vocab_size) for block in self.blocks()], axis=0)
+
+    def word_frequencies(self) -> np.ndarray:
+        """How often each word occurs: [V]."""
+        return np.sum([_sums(block, axis=0) for block in self.blocks()], axis=0)
+
+    def in_memory(self) -> "Corpus":
+        """The same documents, all in memory."""
+        return Corpus(scipy.sparse.vstack(list(self.blocks()), "csr"), self.vocabulary, self.ids, self.labels)
+
 
 @dataclass(frozen=True)
-class Corpus:
-    """D documents over V words, validated once, here.
+class Corpus(Documents):
+    """Documents in memory, validated once, here.
 
-    counts: CSR [D, V] of non-negative whole numbers, duplicates summed, zeros dropped, stored as int32;
-    vocabulary: V distinct words; ids: D document names; labels: D names of classes, or None.
-    Raises BadInput when any of that does not hold.
+    counts: CSR [D, V] of whole numbers from 0 (any finite number from 0 when not `whole`), duplicates summed, zeros
+    dropped, stored as int32 (float32); vocabulary: V distinct words; ids: D document names; labels: D names of
+    classes, or None. Raises BadInput when any of that does not hold.
     """
 
     counts: Any
     vocabulary: tuple[str, ...]
-    ids: tuple[str, ...]
-    labels: tuple[str, ...] | None = None
+    ids: Sequence[str]
+    labels: Sequence[str] | None = None
+    whole: bool = True
 
     def __post_init__(self):
-        counts = _whole_numbers(self.counts)
+        counts = _checked(self.counts, self.whole)
         vocabulary, ids = tuple(self.vocabulary), tuple(self.ids)
         documents, words = counts.shape
         if documents == 0:
@@ -47,33 +111,27 @@ class Corpus:
     def num_documents(self) -> int:
         return self.counts.shape[0]
 
-    @property
-    def vocab_size(self) -> int:
-        return self.counts.shape[1]
+    def entries(self) -> np.ndarray:
+        return np.diff(self.counts.indptr).astype(np.int64)
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """Words of each document, N: int64 [D]."""
-        return np.asarray(self.counts.sum(axis=1, dtype=np.int64)).ravel()
+    def rows(self, documents: np.ndarray) -> Any:
+        return self.counts[documents]
 
-    def document_frequencies(self) -> np.ndarray:
-        """In how many documents each word occurs: int64 [V]."""
-        return np.bincount(self.counts.indices, minlength=self.vocab_size)
+    def blocks(self) -> Iterator[Any]:
+        yield self.counts
 
-    def word_frequencies(self) -> np.ndarray:
-        """How often each word occurs: int64 [V]."""
-        return np.asarray(self.counts.sum(axis=0, dtype=np.int64)).ravel()
+    def in_memory(self) -> "Corpus":
+        return self
 
     def select(self, rows: Sequence[int] | np.ndarray) -> "Corpus":
-        """The documents at `rows`, in that order."""
         names = None if self.labels is None else tuple(self.labels[row] for row in rows)
-        return Corpus(self.counts[rows], self.vocabulary, tuple(self.ids[row] for row in rows), names)
+        ids = tuple(self.ids[row] for row in rows)
+        return Corpus(self.counts[rows], self.vocabulary, ids, names, self.whole)
 
     def fingerprint(self) -> str:
-        """A sha256 of counts and vocabulary, the same for the same corpus on every machine."""
         digest = hashlib.sha256("\n".join(self.vocabulary).encode())
         for part in (self.counts.indptr, self.counts.indices, self.counts.data):
-            digest.update(np.ascontiguousarray(part, "<i8").tobytes())
+            digest.update(np.ascontiguousarray(part, "<i8" if self.whole else "<f8").tobytes())
         return digest.hexdigest()
 
 
@@ -91,7 +149,7 @@ def check_distinct(vocabulary: Sequence[str], where: str) -> None:
         seen[word] = position
 
 
-def split_validation(corpus: Corpus, valid_size: int, seed: int) -> tuple[Corpus, Corpus]:
+def split_validation(corpus: Documents, valid_size: int, seed: int) -> tuple[Documents, Documents]:
     """Training and validation documents, `valid_size` of them drawn by `seed`; each keeps corpus order."""
     if not 0 < valid_size < corpus.num_documents:
         raise BadInput(
@@ -103,21 +161,28 @@ def split_validation(corpus: Corpus, valid_size: int, seed: int) -> tuple[Corpus
     return corpus.select(np.flatnonzero(~chosen)), corpus.select(np.flatnonzero(chosen))
 
 
-def _whole_numbers(matrix) -> Any:
+def _sums(block, axis: int) -> np.ndarray:
+    kind = np.int64 if block.dtype.kind in "iu" else np.float64
+    return np.asarray(block.sum(axis=axis, dtype=kind)).ravel()
+
+
+def _checked(matrix, whole: bool) -> Any:
     counts: Any = scipy.sparse.csr_matrix(matrix)
     values = counts.data
-    bad = ~np.isfinite(values) | (values < 0) | (values != np.floor(values)) | (values > np.iinfo(np.int32).max)
+    bad = ~np.isfinite(values) | (values < 0) | (values > MAX_COUNT)
+    if whole:
+        bad |= values != np.floor(values)
     if bad.any():
         entry = int(np.flatnonzero(bad)[0])
         row = int(np.searchsorted(counts.indptr, entry, side="right")) - 1
         raise BadInput(
-            f"counts: expected whole numbers from 0 to {np.iinfo(np.int32).max}, found {values[entry]} "
+            f"counts: expected {'whole ' if whole else ''}numbers from 0 to {MAX_COUNT}, found {values[entry]} "
             f"in document {row}, word {counts.indices[entry]}"
         )
-    counts = counts.astype(np.int64)
+    counts = counts.astype(np.int64 if whole else np.float64)
     counts.sum_duplicates()
     counts.eliminate_zeros()
-    if counts.nnz and counts.data.max() > np.iinfo(np.int32).max:
-        raise BadInput(f"counts: expected at most {np.iinfo(np.int32).max} in all, found {counts.data.max()}")
+    if counts.nnz and counts.data.max() > MAX_COUNT:
+        raise BadInput(f"counts: expected at most {MAX_COUNT} in all, found {counts.data.max()}")
     counts.sort_indices()
-    return counts.astype(np.int32)
+    return counts.astype(np.int32 if whole else np.float32)

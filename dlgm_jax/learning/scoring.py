@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Documents
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
 from dlgm_jax.learning.refinement import Refinement, refine_batch
@@ -113,7 +113,7 @@ def corpus_perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
     return _exp(-np.sum(bounds[kept]) / np.sum(lengths[kept]))
 
 
-def unigram_perplexity(train: Corpus, corpus: Corpus) -> float:
+def unigram_perplexity(train: Documents, corpus: Documents) -> float:
     """Perplexity, mean over documents, of the training split's word frequencies.
 
     Infinite when a word that never occurs in training occurs here.
@@ -121,14 +121,15 @@ def unigram_perplexity(train: Corpus, corpus: Corpus) -> float:
     frequencies = train.word_frequencies()
     with np.errstate(divide="ignore"):
         log_probs = np.log(frequencies / frequencies.sum())
-    counts = corpus.counts
-    bounds = np.zeros(corpus.num_documents)
-    np.add.at(
-        bounds,
-        np.repeat(np.arange(len(bounds)), np.diff(counts.indptr)),
-        counts.data * log_probs[counts.indices],
-    )
-    return perplexity(bounds, corpus.lengths.astype(np.float64))
+    bounds = [
+        np.bincount(
+            np.repeat(np.arange(block.shape[0]), np.diff(block.indptr)),
+            block.data * log_probs[block.indices],
+            minlength=block.shape[0],
+        )
+        for block in corpus.blocks()
+    ]
+    return perplexity(np.concatenate(bounds), corpus.lengths.astype(np.float64))
 
 
 def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:

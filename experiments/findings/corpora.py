@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows
 from dlgm_jax.embeddings.neighbours import nearest
 from dlgm_jax.introspection.spectrum import units
@@ -39,10 +39,10 @@ def parts(models: list[Learned], command: Command) -> list[Table | Figure]:
     ]
 
 
-def some(corpus: Corpus, limit: int) -> Corpus:
+def some(corpus: Documents, limit: int) -> Corpus:
     """At most `limit` documents that have words, drawn by a fixed seed, in order."""
     rows = np.random.default_rng(0).permutation(np.flatnonzero(corpus.lengths))[:limit]
-    return corpus.select(np.sort(rows))
+    return corpus.select(np.sort(rows)).in_memory()
 
 
 def unit_table(tested: list[tuple[Learned, Gaussian]]) -> Table:

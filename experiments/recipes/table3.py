@@ -90,7 +90,7 @@ def latent_semantic(model: Learned) -> Embedding:
     """LSA of the training counts: the right singular vectors of tf-idf, by their singular values."""
     if model.assembly is None:
         raise BadInput(f"{model.folder}: expected its corpus {model.config.dataset}, found it gone or changed")
-    svd: Any = lsa(model.assembly.train.counts, model.run.idf, model.config.K)
+    svd: Any = lsa(model.assembly.train.in_memory().counts, model.run.idf, model.config.K)
     return "LSA", svd.components_.T * svd.singular_values_, model.find
 
 

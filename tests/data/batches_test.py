@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlgm_jax.data import batches
+from dlgm_jax.data.corpus import Corpus
 from tests.conftest import as_corpus
 
 COUNTS = np.random.default_rng(0).poisson(0.5, (53, 11))
@@ -63,7 +64,7 @@ def test_any_batch_fits_one_of_three_sizes(seed, batch_size, spread):
         (np.ones(lengths.sum(), int), np.concatenate([np.arange(n) for n in lengths]), np.r_[0, lengths.cumsum()]),
         (40, 3000),
     )
-    corpus = batches.Corpus(counts, tuple(map(str, range(3000))), tuple(map(str, range(40))))
+    corpus = Corpus(counts, tuple(map(str, range(3000))), tuple(map(str, range(40))))
     sizes = batches.padded_sizes(batch_size, corpus)
     assert 1 <= len(sizes) <= 3
     worst = np.argsort(-lengths)[:batch_size]
