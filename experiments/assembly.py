@@ -138,7 +138,9 @@ def described(refiner: str, how: Refinement, batch_size: int, hidden_share: floa
 def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
     """Loads the corpus and builds the model; `idf` [V] is that of the training split unless given. Raises BadInput."""
     dataset = datasets.load(config.dataset)
-    train, validation = split_validation(dataset.train, config.valid_size, config.seed)
+    train, validation = dataset.train, dataset.validation
+    if validation is None:
+        train, validation = split_validation(train, config.valid_size, config.seed)
     splits = {"train": train, "validation": validation, "test": dataset.test}
     for split, corpus in splits.items():
         if not corpus.lengths.any():

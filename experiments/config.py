@@ -28,7 +28,9 @@ def setting(default, help: str, check: str = "") -> Any:
 class Config:
     """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found."""
 
-    dataset: str = setting("docstrings", "docstrings, 20news, or a folder in the NVDM form", "name")
+    dataset: str = setting(
+        "docstrings", "docstrings, 20news, or a folder that prepare wrote or in the NVDM form", "name"
+    )
     model: int | None = setting(3, "1: log-linear; 3: two hidden layers of 400 and a linear output", "model")
     generative_widths: tuple[int, ...] | None = setting(
         None,

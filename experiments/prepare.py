@@ -1,95 +1,211 @@
-"""Turns texts or tables into a corpus that --dataset takes.
+"""Turns texts, counts or tables into a corpus that --dataset takes. The format is seen by what the input holds.
 
 python -m experiments.prepare --input=reviews.jsonl.xz --output=reviews --vocab_size=10000
 python -m experiments.prepare --input=wiki.jsonl.xz --output=wiki --vocab_size=20000 --keep=EN-WS-353-ALL.txt
 python -m experiments.prepare --input=ml-latest-small --output=films --min_count=5
+python -m experiments.prepare --input=counts.svmlight --index_base=1 --output=counts
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from dlgm_jax.data import compact
+from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.formats import nvdm, tables
-from dlgm_jax.data.text import WORD, Text, count_words, read_texts
+from dlgm_jax.data.inputs import (
+    FORMATS,
+    TEXT,
+    Texts,
+    divided,
+    divided_texts,
+    drawn,
+    looks_like,
+    narrowed,
+    one_split,
+    open_input,
+)
+from dlgm_jax.data.source import Part, Reading, Source, read_words
+from dlgm_jax.data.text import WORD, Text, analyser, chosen_words, encoded, without_header, word_frequencies
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
 
 OWN_FLAGS = {
-    "input": (None, "JSONL with a field text, or one document a line; or a folder of MovieLens, Synthea or MIMIC-III"),
+    "input": (None, "a file or a folder"),
     "output": (None, "the new folder"),
-    "test": ("", "a file of test documents; unset: --test_size documents of the input, drawn by --seed"),
-    "test_size": (1000, "test documents when --test is unset; at most a fifth of all"),
-    "vocab_size": (10000, "the most frequent words that stay, stop words not counted"),
-    "min_count": (10, "times that a word must occur (documents that must hold it, of a table)"),
-    "keep": ("", "files of rated word pairs, by commas, whose words stay however rare"),
+    "format": ("", f"{', '.join([*FORMATS, TEXT])}; unset: what the input looks like"),
+    "test": ("", "an input of test documents; unset: the input's own, or --test_size of it, drawn by --seed"),
+    "test_size": (1000, "test documents when the input has none; at most a fifth of all"),
+    "vocab_size": (0, "the most frequent words that stay; 0: 10,000 of texts (stop words not counted), else all"),
+    "min_count": (0, "times that a word must occur (in a text; else documents that hold it); 0: 10 of texts, else 1"),
+    "keep": ("", "of texts: files of rated word pairs, by commas, whose words stay however rare"),
+    "vocab": ("", "a file of words, one a line: the names of columns; of texts, the words that are counted"),
+    "token_pattern": (WORD, "of texts: what is a word, after lower-casing"),
+    "drop_headers": (False, "of texts: leave out what stands before the first empty line"),
+    "label": ("", "the field of labels of JSONL, or the column of an h5ad file"),
+    "index_base": ("", "of SVMlight: 0 or 1, where its word ids begin"),
+    "columns": ("", "of a table: its columns of documents, words and (if there is one) counts, by commas"),
+    "transposed": (False, "of a matrix: words are its rows"),
 }
+OF_TEXTS = ("keep", "token_pattern", "drop_headers")
+
+
+@dataclass
+class Dropped:
+    """What a user should know was left out."""
+
+    documents: int = 0  # without a word of the vocabulary
+    words: int = 0  # different ones
+    tokens: int = 0
 
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
-    source, output = Path(command.text("input")), Path(command.text("output"))
+    path, output = Path(command.text("input")), Path(command.text("output"))
     if output.exists():
         raise BadInput(f"--output: expected a new folder, found {output}, which is there already")
-    if not source.exists():
-        raise BadInput(f"--input: expected a file or a folder, found no {source}")
-    print(f"Reads {source}; the corpus goes to {output}/.", flush=True)
-    check(command, source)
-    build = from_tables if source.is_dir() else from_texts
-    train, test = build(command, source)
-    nvdm.write(output, train, test)
-    print(summary({"train": train, "test": test}))
+    if not path.exists():
+        raise BadInput(f"--input: expected a file or a folder, found no {path}")
+    how = reading(command)
+    form = command.own["format"] or looks_like(path, how)
+    check(command, form)
+    print(f"Reads {path} as {form}; the corpus goes to {output}/.", flush=True)
+    dropped = Dropped()
+    opened = open_input(path, form, how)
+    if isinstance(opened, Texts):
+        source = from_texts(command, opened, how, dropped)
+    else:
+        source = from_counts(command, opened, how, dropped)
+    origin = {"input": str(path.resolve()), "format": source.form, "flags": " ".join(argv[1:])}
+    splits: dict[str, Summary] = {}
+    with compact.Writer(output, source.vocabulary, origin) as writer:
+        for split, corpus in progress(source.read(), "writing"):
+            writer.add(split, corpus)
+            splits.setdefault(split, Summary()).add(corpus)
+        if not {"train", "test"} <= splits.keys():
+            raise BadInput(f"--input: expected training and test documents, found only {', '.join(splits) or 'none'}")
+    if isinstance(opened, Texts):
+        dropped.documents -= sum(found.documents for found in splits.values())
+    print(summary(splits, len(source.vocabulary), dropped))
     print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
 
 
-def check(command: Command, source: Path) -> None:
+def check(command: Command, form: str) -> None:
     """Raises BadInput, before anything is read, for flags that cannot be."""
-    for flag in ("test_size", "vocab_size", "min_count"):
-        command.number(flag)
-    for flag in ("test", "keep"):
-        if source.is_dir() and command.own[flag]:
-            raise BadInput(f"--{flag}: expected to go with a file of texts, found {source}, a folder of tables")
-    if command.own["test"] and not Path(command.own["test"]).is_file():
-        raise BadInput(f"--test: expected a file, found no {command.own['test']}")
+    own = command.own
+    command.number("test_size")
+    for flag in ("vocab_size", "min_count"):
+        if not 0 <= own[flag] <= 10_000_000:
+            raise BadInput(f"--{flag}: expected a whole number from 0, found {own[flag]}")
+    for flag in OF_TEXTS:
+        if form != TEXT and own[flag] != OWN_FLAGS[flag][0]:
+            raise BadInput(f"--{flag}: expected to go with texts, found an input that is read as {form}")
+    if form == TEXT and own["vocab"] and (own["vocab_size"] or own["min_count"] or own["keep"]):
+        raise BadInput("--vocab: expected to go without --vocab_size, --min_count and --keep, found one of them too")
+    for flag in ("test", "vocab"):
+        if own[flag] and not Path(own[flag]).exists():
+            raise BadInput(f"--{flag}: expected a file, found no {own[flag]}")
 
 
-def from_texts(command: Command, source: Path) -> tuple[Corpus, Corpus]:
-    """Counts of the words of a file of documents."""
-    kept = kept_words(filter(None, map(str.strip, command.own["keep"].split(","))))
-    texts = _read(source)
-    if command.own["test"]:
-        train, test = texts, _read(Path(command.own["test"]))
-    else:
-        train_rows, test_rows = _split(len(texts), command)
-        train, test = ([texts[row] for row in rows] for rows in (train_rows, test_rows))
-    return count_words(
-        [text.text for text in train],
-        [text.text for text in test],
-        vocab_size=command.number("vocab_size"),
-        min_count=command.number("min_count"),
-        token_pattern=WORD,
-        kept=kept,
-        train_labels=_labels(train),
-        test_labels=_labels(test),
-        train_ids=[text.name for text in train],
-        test_ids=[text.name for text in test],
+def reading(command: Command) -> Reading:
+    """What the flags say of the input."""
+    own = command.own
+    base = own["index_base"]
+    if base not in ("", "0", "1"):
+        raise BadInput(f"--index_base: expected 0 or 1, found {base!r}")
+    columns = tuple(filter(None, own["columns"].split(",")))
+    if columns and len(columns) not in (2, 3):
+        raise BadInput(f"--columns: expected document,word or document,word,count, found {own['columns']!r}")
+    return Reading(
+        vocab=Path(own["vocab"]) if own["vocab"] else None,
+        index_base=int(base) if base else None,
+        columns=columns,
+        transposed=own["transposed"],
+        label=own["label"],
     )
 
 
-def from_tables(command: Command, source: Path) -> tuple[Corpus, Corpus]:
-    """Users' films or patients' codes."""
-    corpus = tables.read(source)
-    frequent = np.flatnonzero(corpus.document_frequencies() >= command.number("min_count"))
-    frequent = frequent[: command.number("vocab_size")]
-    if not len(frequent):
-        raise BadInput(f"--min_count: expected one that leaves words, found {command.number('min_count')}")
-    words = tuple(corpus.vocabulary[word] for word in frequent)
-    kept = Corpus(corpus.counts[:, frequent], words, corpus.ids)
-    train_rows, test_rows = _split(kept.num_documents, command)
-    return kept.select(train_rows), kept.select(test_rows)
+def from_texts(command: Command, texts: Texts, how: Reading, dropped: Dropped) -> Source:
+    """Counts of the words of texts; they are read once to draw test documents, once to count, once to encode."""
+    own = command.own
+    analyse = analyser(own["token_pattern"])
+    kept = kept_words(filter(None, map(str.strip, own["keep"].split(","))))
+    if own["test"]:
+        texts = with_test_texts(texts, Path(own["test"]), how)
+    else:
+        number = one_split(progress(texts.read(), "reading"))
+        if number is not None:
+            texts = divided_texts(texts, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
+    texts = watched(texts, dropped)
+    if own["drop_headers"]:
+        texts = Texts(lambda read=texts.read: map(without_header, read()))
+    if how.vocab:
+        return encoded(texts.read, analyse, read_words(how.vocab, first_field=how.vocab.name.startswith("vocab.new")))
+    training = (text for text in progress(texts.read(), "counting words") if text.split == "train")
+    found = word_frequencies(training, analyse)
+    size, least = own["vocab_size"] or 10_000, own["min_count"] or 10
+    vocabulary = chosen_words(found, vocab_size=size, min_count=least, kept=kept)
+    dropped.words, dropped.tokens = len(found) - len(vocabulary), found.total() - sum(found[w] for w in vocabulary)
+    return encoded(texts.read, analyse, vocabulary)
+
+
+def from_counts(command: Command, source: Source, how: Reading, dropped: Dropped) -> Source:
+    """Counts as they are, but for words that are too rare."""
+    own = command.own
+    if own["test"]:
+        source = with_test_counts(source, Path(own["test"]), how, dropped)
+    else:
+        number = one_split(progress(source.read(), "reading"))
+        if number is not None:
+            source = divided(source, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
+    narrow = narrowed(source, own["vocab_size"] or None, own["min_count"])
+    dropped.words = len(source.vocabulary) - len(narrow.vocabulary)
+    return narrow
+
+
+def watched(texts: Texts, dropped: Dropped) -> Texts:
+    """The same texts, counted as they are read."""
+
+    def read() -> Iterator[Text]:
+        dropped.documents = 0
+        for text in texts.read():
+            dropped.documents += 1
+            yield text
+
+    return Texts(read)
+
+
+def with_test_texts(texts: Texts, path: Path, how: Reading) -> Texts:
+    """Training texts, and test texts of another input."""
+    other = open_input(path, TEXT, how)
+    assert isinstance(other, Texts)
+
+    def read() -> Iterator[Text]:
+        yield from (text._replace(split="train") for text in texts.read())
+        yield from (text._replace(split="test") for text in other.read())
+
+    return Texts(read)
+
+
+def with_test_counts(source: Source, path: Path, how: Reading, dropped: Dropped) -> Source:
+    """Training documents, and test documents of another input over the same words."""
+    other = open_input(path, "", how)
+    if isinstance(other, Texts):
+        raise BadInput(f"--test: expected counts as in --input, found texts in {path}")
+
+    def read() -> Iterator[Part]:
+        yield from (Part("train", part.corpus) for part in source.read())
+        dropped.tokens = 0
+        for part in other.read():
+            aligned = align(part.corpus, source.vocabulary)
+            dropped.tokens += int(aligned.unknown.sum())
+            yield Part("test", aligned.corpus)
+
+    return Source(source.form, source.vocabulary, read)
 
 
 def kept_words(paths: Iterable[str]) -> set[str]:
@@ -98,41 +214,46 @@ def kept_words(paths: Iterable[str]) -> set[str]:
     return {form for word in words for form in (word.lower(), word.lower().replace("-", ""))}
 
 
-def summary(splits: dict[str, Corpus]) -> str:
-    """What the corpus holds."""
-    lines = []
-    for name, corpus in splits.items():
-        lengths = corpus.lengths
-        density = corpus.counts.nnz / (corpus.num_documents * corpus.vocab_size)
-        lines.append(
-            f"{name:<6}{corpus.num_documents:>9,} documents, {corpus.vocab_size:,} words, {lengths.sum():,} tokens, "
-            f"{100 * density:.2f}% of entries filled, longest document {lengths.max():,}, empty {np.sum(lengths == 0)}"
-        )
+def progress(items: Iterable, what: str) -> Iterator:
+    """The same items, with a bar that counts documents."""
+    with tqdm(desc=what, unit="doc", unit_scale=True, dynamic_ncols=True, mininterval=0.5) as bar:
+        for item in items:
+            yield item
+            bar.update(item.corpus.num_documents if isinstance(item, Part) else 1)
+
+
+@dataclass
+class Summary:
+    """What a split holds, added up part by part."""
+
+    documents: int = 0
+    tokens: int = 0
+    entries: int = 0
+    longest: int = 0
+    empty: int = 0
+
+    def add(self, corpus: Corpus) -> None:
+        """Takes some more documents."""
+        self.documents += corpus.num_documents
+        self.tokens += int(corpus.lengths.sum())
+        self.entries += corpus.counts.nnz
+        self.longest = max(self.longest, int(corpus.lengths.max()))
+        self.empty += int(np.sum(corpus.lengths == 0))
+
+
+def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> str:
+    """What the corpus holds and what was left out."""
+    lines = [
+        f"{name:<11}{found.documents:>9,} documents, {vocab_size:,} words, {found.tokens:,} tokens, "
+        f"{found.entries:,} non-zeros ({100 * found.entries / (found.documents * vocab_size):.2f}%), "
+        f"longest document {found.longest:,}, empty {found.empty:,}"
+        for name, found in splits.items()
+    ]
+    if dropped.documents:
+        lines.append(f"Left out: {dropped.documents:,} documents without a word of the vocabulary.")
+    if dropped.words or dropped.tokens:
+        lines.append(f"Left out: {dropped.words:,} words, too rare or stop words ({dropped.tokens:,} tokens).")
     return "\n".join(lines)
-
-
-def _read(path: Path) -> list[Text]:
-    texts = list(tqdm(read_texts(path), desc=f"reading {path.name}", unit="doc", unit_scale=True, dynamic_ncols=True))
-    if not texts:
-        raise BadInput(f"{path}: expected documents, found none")
-    return texts
-
-
-def _labels(texts: list[Text]) -> list[str] | None:
-    labels = [text.label for text in texts]
-    if any(labels) and not all(labels):
-        print(f"Note: labels are left out, since {labels.count('')} of {len(labels)} documents have none.")
-    return labels if all(labels) else None
-
-
-def _split(number: int, command: Command) -> tuple[np.ndarray, np.ndarray]:
-    """Training and test rows, each in order."""
-    if number < 2:
-        raise BadInput(f"--input: expected at least two documents, found {number}")
-    test_size = min(command.number("test_size"), max(1, number // 5))
-    is_test = np.zeros(number, bool)
-    is_test[np.random.default_rng(command.given.get("seed", 0)).permutation(number)[:test_size]] = True
-    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
 if __name__ == "__main__":

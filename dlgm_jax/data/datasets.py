@@ -2,23 +2,20 @@
 
 import json
 import os
-import shutil
 import socket
-import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
-import scipy.sparse
 from sklearn.datasets import fetch_20newsgroups
 
-from dlgm_jax.data import docstrings
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data import compact, docstrings
+from dlgm_jax.data.corpus import Documents
 from dlgm_jax.data.formats import nvdm
-from dlgm_jax.data.text import count_words
+from dlgm_jax.data.source import Reading, in_memory
+from dlgm_jax.data.text import Text, count_words
 from dlgm_jax.types import BadInput
 
 DOWNLOAD_TIMEOUT = 20  # seconds without a byte
@@ -27,21 +24,31 @@ DOWNLOAD_TIMEOUT = 20  # seconds without a byte
 class Dataset(NamedTuple):
     """A training and a test corpus over the same words."""
 
-    train: Corpus
-    test: Corpus
+    train: Documents
+    test: Documents
     origin: dict[str, str]  # what decided the counts: versions or the folder
     remark: str = ""  # one line that a reader of scores should know
+    validation: Documents | None = None  # None: to be drawn from the training documents
 
 
 def load(name: str) -> Dataset:
-    """A named corpus (`docstrings`, `20news`) or a folder in the NVDM form. Raises BadInput."""
+    """A named corpus (`docstrings`, `20news`), or a folder that `prepare` wrote or of NVDM. Raises BadInput."""
     if name in NAMED:
         return NAMED[name]()
     folder = Path(name)
     if not name or not os.path.isdir(folder):
         raise BadInput(f"--dataset: expected {', '.join(NAMED)} or a folder, found {name!r}, which is neither")
-    train, test = nvdm.read(folder)
-    return Dataset(train, test, {"folder": str(folder.resolve())})
+    origin, splits = {"folder": str(folder.resolve())}, dict[str, Documents]()
+    if compact.holds(folder):
+        stored, source = compact.load(folder)
+        splits, origin = dict(stored), origin | source
+    else:
+        splits = dict(in_memory(nvdm.source(folder, Reading())))
+    if not {"train", "test"} <= splits.keys():
+        raise BadInput(f"{folder}: expected training and test documents, found only {', '.join(splits) or 'none'}")
+    validation = splits.get("validation")
+    remark = "the validation documents are the corpus's own, so --valid_size is not read" if validation else ""
+    return Dataset(splits["train"], splits["test"], origin, remark, validation)
 
 
 def cache_folder() -> Path:
@@ -52,12 +59,19 @@ def cache_folder() -> Path:
 def load_docstrings() -> Dataset:
     """The `docstrings` corpus, from the cache when it was built for the same versions before."""
     versions = docstrings.versions()
-    key = sha256(json.dumps(versions | docstrings.RULES, sort_keys=True).encode()).hexdigest()[:16]
+    decided = versions | docstrings.RULES | {"form": compact.FORM}
+    key = sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_folder() / f"docstrings-{key}"
     if not folder.is_dir():
-        _write_whole(folder, docstrings.build())
-    train, test = (_read_cached(folder, split) for split in ("train", "test"))
-    return Dataset(train, test, versions)
+        train, test = docstrings.build()
+        with compact.Writer(folder, train.vocabulary, versions) as writer:
+            writer.add("train", train)
+            writer.add("test", test)
+    try:
+        splits, _ = compact.load(folder)
+        return Dataset(splits["train"], splits["test"], versions)
+    except (BadInput, KeyError) as error:
+        raise BadInput(f"{folder}: expected a cached corpus, found it damaged; delete the folder ({error})") from error
 
 
 def load_20news() -> Dataset:
@@ -78,17 +92,8 @@ def load_20news() -> Dataset:
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
-    train, test = bunches
-    corpora = count_words(
-        train.data,
-        test.data,
-        vocab_size=2000,
-        token_pattern="[a-z]+",
-        train_labels=[train.target_names[label] for label in train.target],
-        test_labels=[test.target_names[label] for label in test.target],
-        train_ids=[Path(name).name for name in train.filenames],
-        test_ids=[Path(name).name for name in test.filenames],
-    )
+    train, test = ([Text(*message) for message in _messages(bunch)] for bunch in bunches)
+    corpora = count_words(train, test, vocab_size=2000, token_pattern="[a-z]+")
     remark = (
         "this vocabulary is this corpus's own 2,000 most frequent words, not the paper's: "
         "for Table 1 give --dataset the NVDM folder"
@@ -96,27 +101,10 @@ def load_20news() -> Dataset:
     return Dataset(*corpora, {"source": "sklearn.datasets.fetch_20newsgroups"}, remark)
 
 
+def _messages(bunch: Any) -> Iterator[tuple[str, str, str]]:
+    """(name, label, text) of each message."""
+    labels = (bunch.target_names[label] for label in bunch.target)
+    yield from zip((Path(name).name for name in bunch.filenames), labels, bunch.data)
+
+
 NAMED: dict[str, Callable[[], Dataset]] = {"docstrings": load_docstrings, "20news": load_20news}
-
-
-def _write_whole(folder: Path, corpora: tuple[Corpus, Corpus]) -> None:
-    """Writes a cache folder so that it is whole or not there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        new = Path(scratch) / "new"
-        new.mkdir()
-        for split, corpus in zip(("train", "test"), corpora):
-            scipy.sparse.save_npz(new / f"{split}.npz", corpus.counts)
-            names = {"vocabulary": corpus.vocabulary, "ids": corpus.ids, "labels": corpus.labels}
-            (new / f"{split}.json").write_text(json.dumps(names), encoding="utf-8")
-        if not folder.exists():
-            shutil.move(new, folder)
-
-
-def _read_cached(folder: Path, split: str) -> Corpus:
-    try:
-        counts = scipy.sparse.load_npz(folder / f"{split}.npz")
-        names = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
-        return Corpus(counts, **names)
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise BadInput(f"{folder}: expected a cached corpus, found it damaged; delete the folder ({error})") from error

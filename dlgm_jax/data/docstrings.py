@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.text import WORD, count_words
+from dlgm_jax.data.text import WORD, Text, count_words
 from dlgm_jax.types import BadInput
 
 MIN_WORDS = 20
@@ -44,27 +44,16 @@ def dependencies() -> list[str]:
 def build() -> tuple[Corpus, Corpus]:
     """Training and test corpus (a tenth, drawn by a fixed seed), read with a progress bar."""
     files = list(_source_files())
-    texts: dict[str, tuple[str, str]] = {}
+    texts: dict[str, Text] = {}
     for label, name, path in tqdm(files, desc="reading docstrings", unit="file", dynamic_ncols=True):
         for position, text in _docstrings(path):
             if len(re.findall(WORD, text.lower())) >= MIN_WORDS:
-                texts.setdefault(" ".join(text.split()), (f"{name}:{position}", label))
-    documents, names = list(texts), list(texts.values())
+                words = " ".join(text.split())
+                texts.setdefault(words, Text(f"{name}:{position}", label, words))
+    documents = list(texts.values())
     is_test = np.random.default_rng(0).random(len(documents)) < TEST_SHARE
-    parts = [np.flatnonzero(~is_test), np.flatnonzero(is_test)]
-    (train, test) = ([documents[row] for row in part] for part in parts)
-    (train_ids, test_ids) = ([names[row][0] for row in part] for part in parts)
-    (train_labels, test_labels) = ([names[row][1] for row in part] for part in parts)
-    return count_words(
-        train,
-        test,
-        vocab_size=VOCAB_SIZE,
-        token_pattern=WORD,
-        train_labels=train_labels,
-        test_labels=test_labels,
-        train_ids=train_ids,
-        test_ids=test_ids,
-    )
+    train, test = ([text for text, drawn in zip(documents, is_test) if drawn == split] for split in (False, True))
+    return count_words(train, test, vocab_size=VOCAB_SIZE, token_pattern=WORD)
 
 
 def _source_files() -> Iterator[tuple[str, str, Path]]:

@@ -1,20 +1,23 @@
-"""Raw text to counts, by scikit-learn."""
+"""Raw text to counts; words are found by scikit-learn."""
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.lines import lines
+from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Source, in_memory, parts
 from dlgm_jax.types import BadInput
 
 WORD = r"\b[a-z][a-z]+\b"
 BREAK = re.compile(r"<br ?/?>")
+JSON = frozenset((".jsonl", ".json", ".ndjson"))
+Analyser = Callable[[str], list[str]]
 
 
 class Text(NamedTuple):
@@ -23,74 +26,119 @@ class Text(NamedTuple):
     name: str
     label: str  # empty when there is none
     text: str
+    split: str = EVERYTHING
 
 
-def read_texts(path: str | Path) -> Iterator[Text]:
-    """Documents of a file, compressed or not: JSONL or NDJSON with a field `text` (and `id`, `label`), else one a line.
+def read_texts(path: str | Path, *, label: str = "label") -> Iterator[Text]:
+    """Documents of a file, compressed or not: JSONL or NDJSON with a field `text` (and `id`, `split` and the field of
+    labels), else one a line; or of a folder of `.txt` files, by the names of the folders they are in.
 
     HTML line breaks become spaces. Raises BadInput with file and line.
     """
     path = Path(path)
-    as_json = not {".jsonl", ".json", ".ndjson"}.isdisjoint(path.suffixes)
-    for number, line in enumerate(lines(path), 1):
-        where = f"{path}:{number}"
-        name = f"{path.name.split('.')[0]}/{number}"
-        if not line.strip():
-            continue
-        row = _record(line, where) if as_json else {"text": line}
-        given = {field: str(row[field]) for field in ("id", "label") if row.get(field) is not None}
-        yield Text(given.get("id", name), given.get("label", ""), BREAK.sub(" ", row["text"]))
+    found = _folder(path) if path.is_dir() else _json_lines(path, label) if is_json(path) else _plain_lines(path)
+    for text in found:
+        yield text._replace(text=BREAK.sub(" ", text.text))
+
+
+def is_json(path: Path) -> bool:
+    """Whether a file is named as lines of JSON are."""
+    return not JSON.isdisjoint(path.suffixes)
+
+
+def without_header(text: Text) -> Text:
+    """What stands behind the first empty line of a message."""
+    return text._replace(text=text.text.partition("\n\n")[2])
+
+
+def analyser(token_pattern: str) -> Analyser:
+    """Lower-cased words by a regular expression. Raises BadInput for one that is none."""
+    try:
+        return CountVectorizer(token_pattern=token_pattern).build_analyzer()
+    except (ValueError, re.error) as error:
+        raise BadInput(f"--token_pattern: expected a regular expression of a word, found {token_pattern!r}") from error
+
+
+def word_frequencies(texts: Iterable[Text], analyse: Analyser) -> Counter[str]:
+    """How often each word occurs."""
+    counter: Counter[str] = Counter()
+    for text in texts:
+        counter.update(analyse(text.text))
+    return counter
+
+
+def chosen_words(
+    frequencies: Counter[str], *, vocab_size: int, min_count: int = 1, kept: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The `vocab_size` most frequent words without English stop words, equal ones by the alphabet.
+
+    Words that occur less than `min_count` times are left out. Those of `kept` that occur at all are in besides.
+    Raises BadInput when none is left.
+    """
+    ordered = sorted(frequencies, key=lambda word: (-frequencies[word], word))
+    top = [word for word in ordered if word not in ENGLISH_STOP_WORDS and frequencies[word] >= min_count][:vocab_size]
+    chosen = set(top).union(kept)
+    if not frequencies:
+        raise BadInput("texts: expected words, found none")
+    if not chosen.intersection(ordered):
+        raise BadInput(f"texts: expected words seen {min_count} times that are not stop words, found none")
+    return tuple(word for word in ordered if word in chosen)
+
+
+def encoded(read: Callable[[], Iterable[Text]], analyse: Analyser, vocabulary: tuple[str, ...]) -> Source:
+    """Counts of the words of a vocabulary. Documents that have none of them are dropped."""
+    columns = {word: column for column, word in enumerate(vocabulary)}
+
+    def documents() -> Iterator[Document]:
+        for name, label, text, split in read():
+            counts = Counter(word for word in analyse(text) if word in columns)
+            if counts:
+                yield Document(name, label, [columns[word] for word in counts], list(counts.values()), split)
+
+    return Source("texts", vocabulary, lambda: parts(documents(), vocabulary))
 
 
 def count_words(
-    train: Sequence[str],
-    test: Sequence[str],
-    *,
-    vocab_size: int,
-    token_pattern: str,
-    train_labels: Sequence[str] | None,
-    test_labels: Sequence[str] | None,
-    train_ids: Sequence[str],
-    test_ids: Sequence[str],
-    min_count: int = 1,
-    kept: Collection[str] = (),
+    train: Sequence[Text], test: Sequence[Text], *, vocab_size: int, token_pattern: str
 ) -> tuple[Corpus, Corpus]:
-    """Lower-cased words without English stop words, the `vocab_size` most frequent of the training texts.
+    """Texts in memory as two corpora over the words of the training texts, chosen as by `chosen_words`."""
+    analyse = analyser(token_pattern)
+    vocabulary = chosen_words(word_frequencies(train, analyse), vocab_size=vocab_size)
 
-    Words that occur less than `min_count` times are left out. Those of `kept` that occur at all are in the vocabulary
-    besides. Columns go from the most frequent word down. Documents that are left without a word are dropped.
-    """
-    vectoriser = CountVectorizer(token_pattern=token_pattern)
-    try:
-        counts: Any = vectoriser.fit_transform(train)
-    except ValueError as error:
-        raise BadInput(f"texts: expected words, found none ({error})") from error
-    words = vectoriser.get_feature_names_out()
-    frequencies = np.asarray(counts.sum(axis=0)).ravel()
-    chosen = _columns(words, frequencies, vocab_size, min_count, frozenset(kept))
-    if not len(chosen):
-        raise BadInput(f"texts: expected words seen {min_count} times that are not stop words, found none")
+    def corpus(texts: Sequence[Text]) -> Corpus:
+        return in_memory(encoded(lambda: texts, analyse, vocabulary))[EVERYTHING]
 
-    def corpus(counts, ids, labels):
-        counts = counts[:, chosen]
-        rows = np.flatnonzero(np.diff(counts.indptr))
-        names = None if labels is None else tuple(labels[row] for row in rows)
-        return Corpus(counts[rows], tuple(words[chosen].tolist()), tuple(ids[row] for row in rows), names)
-
-    return (
-        corpus(counts, train_ids, train_labels),
-        corpus(vectoriser.transform(test), test_ids, test_labels),
-    )
+    return corpus(train), corpus(test)
 
 
-def _columns(words, frequencies, vocab_size: int, min_count: int, kept: frozenset[str]) -> np.ndarray:
-    """The columns that stay, by frequency; equal ones by the alphabet."""
-    is_kept = np.array([word in kept for word in words])
-    eligible = np.array([word not in ENGLISH_STOP_WORDS for word in words]) & (frequencies >= min_count)
-    by_frequency = np.argsort(-frequencies, kind="stable")
-    top = by_frequency[eligible[by_frequency]][:vocab_size]
-    is_kept[top] = True
-    return by_frequency[is_kept[by_frequency]]
+def _plain_lines(path: Path) -> Iterator[Text]:
+    for number, line in enumerate(lines(path), 1):
+        if line.strip():
+            yield Text(f"{stem(path)}/{number}", "", line)
+
+
+def _json_lines(path: Path, label: str) -> Iterator[Text]:
+    for number, line in enumerate(lines(path), 1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        row = _record(line, where)
+        given = {field: str(row[field]) for field in ("id", label, "split") if row.get(field) is not None}
+        split = given.get("split", "")
+        if split and split not in SPLITS:
+            raise BadInput(f"{where}: expected a split train, validation or test, found {shown(split)}")
+        name = given.get("id", f"{stem(path)}/{number}")
+        yield Text(name, given.get(label, ""), row["text"], SPLITS.get(split, EVERYTHING))
+
+
+def _folder(folder: Path) -> Iterator[Text]:
+    """Files in order; the folder of a file is its label, a folder above named as a split is its split."""
+    for path in sorted(folder.rglob("*.txt")):
+        place = path.relative_to(folder)
+        above = place.parts[:-1]
+        split = SPLITS.get(above[0], EVERYTHING) if above else EVERYTHING
+        labels = above[1:] if split != EVERYTHING else above
+        yield Text(str(place.with_suffix("")), "/".join(labels), "\n".join(lines(path)), split)
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

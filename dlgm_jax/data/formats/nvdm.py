@@ -2,7 +2,7 @@
 
 A line of a `.feat` file is one document: an optional label, then `id:count` pairs, ids from 1. The vocabulary
 is `vocab.new` (the first field of each line is the word) or `vocab.txt` (the whole line is). Any of the files
-may be gzipped, with `.gz` behind its name.
+may be compressed, with `.gz`, `.xz` or `.bz2` behind its name.
 """
 
 import re
@@ -10,26 +10,48 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import scipy.sparse
-
-from dlgm_jax.data.corpus import Corpus, check_distinct, shown
-from dlgm_jax.data.lines import lines
+from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.formats import pairs
+from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.source import Document, Reading, Source, beside, found, in_memory, parts, read_words
 from dlgm_jax.types import BadInput
 
-MAX_COUNT = np.iinfo(np.int32).max
-DIGITS = 19  # longer numbers are out of every range
 LABEL = re.compile(r"[\w.+/&-]+")
 NO_LABEL = re.compile(r"[^\w.+/&-]")
+NAMES = {"train": "train.feat", "validation": "valid.feat", "test": "test.feat"}
+
+
+def holds(path: Path) -> bool:
+    """Whether a folder looks like this form."""
+    return path.is_dir() and beside(path, "train.feat") is not None
+
+
+def source(folder: Path, how: Reading) -> Source:
+    """A folder; `valid.feat` is read if it is there. Raises BadInput with file and line."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: expected a folder with train.feat, test.feat and vocab.new or vocab.txt; not found")
+    vocabulary = read_words(how.vocab) if how.vocab else read_vocabulary(folder)
+    files = {split: found(folder, NAMES[split]) for split in ("train", "test")}
+    if validation := beside(folder, NAMES["validation"]):
+        files["validation"] = validation
+
+    def documents() -> Iterator[Document]:
+        for split, path in files.items():
+            yield from _documents(path, len(vocabulary), split)
+
+    return Source("NVDM", vocabulary, lambda: parts(documents(), vocabulary))
 
 
 def read(folder: str | Path) -> tuple[Corpus, Corpus]:
     """The training and the test corpus of a folder. Raises BadInput with file and line."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: expected a folder with train.feat, test.feat and vocab.new or vocab.txt; not found")
-    vocabulary = read_vocabulary(folder)
-    return read_feat(_find(folder, "train.feat"), vocabulary), read_feat(_find(folder, "test.feat"), vocabulary)
+    corpora = in_memory(source(Path(folder), Reading()))
+    return corpora["train"], corpora["test"]
+
+
+def read_vocabulary(folder: Path) -> tuple[str, ...]:
+    """The words of a folder's vocabulary file, in the order of their ids."""
+    path = found(folder, "vocab.new", "vocab.txt")
+    return read_words(path, first_field=path.name.startswith("vocab.new"))
 
 
 def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
@@ -58,58 +80,28 @@ def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
 def _written(corpus: Corpus) -> Iterator[str]:
     counts = corpus.counts
     for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:])):
-        pairs = [f"{word + 1}:{count}" for word, count in zip(counts.indices[start:end], counts.data[start:end])]
+        found = [f"{word + 1}:{count}" for word, count in zip(counts.indices[start:end], counts.data[start:end])]
         label = [NO_LABEL.sub("_", corpus.labels[row]) or "_"] if corpus.labels else []
-        yield " ".join([*label, *pairs]) + "\n"
+        yield " ".join([*label, *found]) + "\n"
 
 
-def read_vocabulary(folder: Path) -> tuple[str, ...]:
-    """The words of a folder's vocabulary file, in the order of their ids."""
-    path = _find(folder, "vocab.new", "vocab.txt")
-    first_field = path.name.startswith("vocab.new")
-    words = []
-    for number, line in enumerate(lines(path), 1):
-        word = line.strip()
-        if not word:
-            raise BadInput(f"{path}:{number}: expected a word, found an empty line")
-        words.append(word.split()[0] if first_field else word)
-    if not words:
-        raise BadInput(f"{path}: expected words, found an empty file")
-    check_distinct(words, str(path))
-    return tuple(words)
-
-
-def read_feat(path: Path, vocabulary: tuple[str, ...]) -> Corpus:
-    """One `.feat` file. Duplicate ids in a line are summed; documents without words are kept."""
-    indptr, ids, counts, labels = [0], [], [], []
-    labelled = None
-    for number, line in enumerate(lines(path), 1):
-        where = f"{path}:{number}"
-        label, pairs = _split_label(line, where)
-        if label or pairs:
+def _documents(path: Path, vocab_size: int, split: str) -> Iterator[Document]:
+    """Duplicate ids in a line are summed; documents without words are kept."""
+    labelled, place = None, 0
+    for place, line in enumerate(lines(path), 1):
+        where = f"{path}:{place}"
+        label, found = _split_label(line, where)
+        if label or found:
             labelled = bool(label) if labelled is None else labelled
             if labelled != bool(label):
                 raise BadInput(
                     f"{where}: expected {'a label first' if labelled else 'no label'}, as in the lines before, "
                     f"found {shown(line.split()[0])}"
                 )
-        document: dict[int, int] = {}
-        for pair in pairs:
-            word, count = _parse_pair(pair, len(vocabulary), where)
-            document[word] = document.get(word, 0) + count
-            if document[word] > MAX_COUNT:
-                raise BadInput(f"{where}: expected counts up to {MAX_COUNT}, found {document[word]} of id {word + 1}")
-        ids.extend(document.keys())
-        counts.extend(document.values())
-        labels.append(label)
-        indptr.append(len(ids))
-    if len(indptr) == 1:
+        words, counts = pairs.parse(found, where, base=1, vocab_size=vocab_size)
+        yield Document(f"{stem(path)}/{place}", label or ("_" if labelled else ""), words, counts, split)
+    if not place:
         raise BadInput(f"{path}: expected one document a line, found an empty file")
-    matrix = scipy.sparse.csr_matrix(
-        (np.asarray(counts, np.int64), np.asarray(ids, np.int64), indptr), (len(labels), len(vocabulary))
-    )
-    names = tuple(f"{path.name.split('.')[0]}/{number}" for number in range(1, len(labels) + 1))
-    return Corpus(matrix, vocabulary, names, tuple(labels) if labelled else None)
 
 
 def _split_label(line: str, where: str) -> tuple[str, list[str]]:
@@ -119,29 +111,3 @@ def _split_label(line: str, where: str) -> tuple[str, list[str]]:
     if not LABEL.fullmatch(fields[0]):
         raise BadInput(f"{where}: expected a label or id:count, found {shown(fields[0])}")
     return fields[0], fields[1:]
-
-
-def _parse_pair(pair: str, vocab_size: int, where: str) -> tuple[int, int]:
-    """Column from 0 and count of an `id:count` pair."""
-    word, colon, count = pair.partition(":")
-    if not colon or not (word.isascii() and word.isdigit()):
-        raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {shown(pair)}")
-    if not (count.isascii() and count.isdigit()):
-        raise BadInput(f"{where}: expected a count that is a whole number from 0, found {shown(pair)}")
-    if not word.strip("0"):
-        raise BadInput(f"{where}: expected ids from 1, found {shown(pair)}; are the ids of this file 0-based?")
-    if len(word) > DIGITS or int(word) > vocab_size:
-        raise BadInput(
-            f"{where}: expected an id from 1 to {vocab_size} (the words of the vocabulary), found {shown(pair)}"
-        )
-    if len(count) > DIGITS or int(count) > MAX_COUNT:
-        raise BadInput(f"{where}: expected a count up to {MAX_COUNT}, found {shown(pair)}")
-    return int(word) - 1, int(count)
-
-
-def _find(folder: Path, *names: str) -> Path:
-    for name in names:
-        for path in (folder / name, folder / f"{name}.gz"):
-            if path.exists():
-                return path
-    raise BadInput(f"{folder}: expected a file {' or '.join(names)} (or .gz), found none")

@@ -1,0 +1,76 @@
+"""Single cells in HDF5: AnnData's `.h5ad`, and files of two arrays, `X` (cells x genes) and `Y` (their types)."""
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.lines import stem
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, whole
+from dlgm_jax.types import BadInput
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ROWS = 1000  # of a dense array that are read at once
+REFUSED = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, MemoryError)
+
+
+def holds(path: Path) -> bool:
+    """Whether a file begins as HDF5 does."""
+    with path.open("rb") as file:
+        return file.read(len(SIGNATURE)) == SIGNATURE
+
+
+def source(path: Path, how: Reading) -> Source:
+    """A file; labels of `.h5ad` are the column `label` of obs, if one is asked for. Raises BadInput."""
+    needed = "anndata" if path.suffix == ".h5ad" else "h5py"
+    if find_spec(needed) is None:
+        raise BadInput(f"{path}: expected {needed} to read it, which is not installed; pip install 'dlgm-jax[cells]'")
+    read: Callable[[Path, Reading], Source] = _anndata if path.suffix == ".h5ad" else _arrays
+    try:
+        return read(path, how)
+    except BadInput:
+        raise
+    except REFUSED as error:
+        raise BadInput(f"{path}: expected an HDF5 file of counts, found: {error}") from error
+
+
+def _anndata(path: Path, how: Reading) -> Source:
+    import anndata
+
+    found = anndata.read_h5ad(path)
+    if how.label and how.label not in found.obs:
+        columns = ", ".join(map(str, found.obs)) or "none"
+        raise BadInput(f"{path}: expected a column {how.label} of obs, found {columns}")
+    labels = tuple(map(str, found.obs[how.label])) if how.label else None
+    corpus = Corpus(found.X, tuple(map(str, found.var_names)), tuple(map(str, found.obs_names)), labels)
+    return whole("AnnData", {EVERYTHING: corpus})
+
+
+def _arrays(path: Path, how: Reading) -> Source:
+    import h5py
+
+    with h5py.File(path) as file:
+        array: Any = file.get("X")
+        if not isinstance(array, h5py.Dataset) or array.ndim != 2:
+            raise BadInput(f"{path}: expected an array X of cells x genes, found {', '.join(file) or 'nothing'}")
+        labels = np.asarray(file["Y"]).ravel() if "Y" in file else None
+        genes = array.shape[1]
+        counts: Any = scipy.sparse.vstack(list(_rows(array)), "csr")
+    vocabulary = tuple(map(str, range(1, genes + 1)))
+    names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
+    return whole("HDF5", {EVERYTHING: Corpus(counts, vocabulary, names, _names(labels))})
+
+
+def _rows(array: Any) -> Iterator[Any]:
+    for start in range(0, array.shape[0], ROWS):
+        yield scipy.sparse.csr_matrix(np.asarray(array[start : start + ROWS]))
+
+
+def _names(labels: np.ndarray | None) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    return tuple(str(int(label)) if isinstance(label, float | np.floating) else str(label) for label in labels)

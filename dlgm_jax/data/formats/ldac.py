@@ -1,0 +1,44 @@
+"""LDA-C (Blei): a line is `M id:count ...`, M the number of its pairs, ids from 0. Words stand in another file."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from dlgm_jax.data.formats import pairs
+from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.source import Document, Reading, Source, beside, parts, read_words
+from dlgm_jax.types import BadInput
+
+
+def holds(path: Path) -> bool:
+    """Whether the first lines of a file look like this form."""
+    return path.is_file() and all(
+        fields[0].isascii() and fields[0] == str(len(fields) - 1) and all(":" in pair for pair in fields[1:])
+        for fields in map(str.split, pairs.first_lines(path))
+    )
+
+
+def source(path: Path, how: Reading) -> Source:
+    """A file, its words from `vocab` or a file beside it (`NAME.vocab`, `NAME.tokens`, `vocab.txt`), else the ids that
+    occur. Raises BadInput.
+    """
+    words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", f"{stem(path)}.tokens", "vocab.txt")
+    ids = None if words else pairs.ids_that_occur(path, skipped=1)
+    vocabulary = read_words(words) if words else tuple(map(str, ids or ()))
+    if not vocabulary:
+        raise BadInput(f"{path}: expected documents with words, found none")
+    columns = None if ids is None else {word: column for column, word in enumerate(ids)}
+    size = len(vocabulary) if columns is None else None
+    documents = partial(_documents, path, columns, size)
+    return Source("LDA-C", vocabulary, lambda: parts(documents(), vocabulary))
+
+
+def _documents(path: Path, columns: dict[int, int] | None, vocab_size: int | None) -> Iterator[Document]:
+    for place, line in enumerate(lines(path), 1):
+        number, *found = line.split() or [""]
+        where = f"{path}:{place}"
+        expected = pairs.number(number, "the number of pairs first,", where)
+        if expected != len(found):
+            raise BadInput(f"{where}: expected {expected} pairs id:count, as the line says, found {len(found)}")
+        words, counts = pairs.parse(found, where, base=0, vocab_size=vocab_size)
+        yield Document(f"{stem(path)}/{place}", "", pairs.renumbered(words, columns), counts)

@@ -1,0 +1,37 @@
+"""OCTIS (Terragni et al. 2021): a folder of `corpus.tsv` (text, split, label, tab between) and `vocabulary.txt`."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.lines import lines
+from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Reading, Source, beside, found, parts, read_words
+from dlgm_jax.types import BadInput
+
+
+def holds(path: Path) -> bool:
+    """Whether a folder looks like this form."""
+    return path.is_dir() and beside(path, "corpus.tsv") is not None
+
+
+def source(folder: Path, how: Reading) -> Source:
+    """A folder. The split and the label of a line may be missing. Raises BadInput with file and line."""
+    vocabulary = read_words(how.vocab or found(folder, "vocabulary.txt", "vocab.txt"))
+    path = found(folder, "corpus.tsv")
+    columns = {word: column for column, word in enumerate(vocabulary)}
+    return Source("OCTIS", vocabulary, lambda: parts(_documents(path, columns), vocabulary))
+
+
+def _documents(path: Path, columns: dict[str, int]) -> Iterator[Document]:
+    for place, line in enumerate(lines(path), 1):
+        text, *more = line.split("\t")
+        if len(more) > 2 or (more and more[0].strip() not in SPLITS):
+            raise BadInput(f"{path}:{place}: expected text, split and label with tabs between, found {shown(line)}")
+        words = Counter(text.split())
+        odd = next((word for word in words if word not in columns), None)
+        if odd is not None:
+            raise BadInput(f"{path}:{place}: expected words of the vocabulary, found {shown(odd)}")
+        split = SPLITS[more[0].strip()] if more else EVERYTHING
+        label = more[1].strip() if len(more) == 2 else ""
+        yield Document(f"corpus/{place}", label, [columns[word] for word in words], list(words.values()), split)

@@ -1,0 +1,56 @@
+"""Lines of `id:count` pairs, which several formats are made of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dlgm_jax.data.corpus import MAX_COUNT, shown
+from dlgm_jax.data.lines import lines
+from dlgm_jax.types import BadInput
+
+DIGITS = 19  # longer numbers are out of every range
+
+
+def number(text: str, expected: str, where: str, *, least: int = 0, most: int = MAX_COUNT) -> int:
+    """A whole number of decimal digits. Raises BadInput, saying what was `expected`."""
+    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > DIGITS or not least <= int(text) <= most:
+        raise BadInput(f"{where}: expected {expected} from {least} to {most}, found {shown(text)}")
+    return int(text)
+
+
+def parse(pairs: list[str], where: str, *, base: int, vocab_size: int | None) -> tuple[list[int], list[int]]:
+    """Ids from 0 and counts of `id:count` pairs. Raises BadInput for ids under `base` or beyond the vocabulary."""
+    words, counts = [], []
+    last = MAX_COUNT if vocab_size is None else vocab_size - 1 + base
+    for pair in pairs:
+        word, colon, count = pair.partition(":")
+        if not colon:
+            raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {shown(pair)}")
+        if base and word.isascii() and word.isdigit() and not word.strip("0"):
+            raise BadInput(f"{where}: expected ids from 1, found {shown(pair)}; are the ids of this file 0-based?")
+        words.append(number(word, "pairs id:count with an id", where, least=base, most=last) - base)
+        counts.append(number(count, "a count that is a whole number", where))
+    return words, counts
+
+
+def ids_that_occur(path: Path, skipped: int) -> tuple[int, ...]:
+    """The ids of a file of pairs, in order; the first `skipped` fields of a line are no pairs."""
+    ids = set()
+    for place, line in enumerate(lines(path), 1):
+        pairs = line.partition("#")[0].split()[skipped:]
+        ids.update(parse(pairs, f"{path}:{place}", base=0, vocab_size=None)[0])
+    return tuple(sorted(ids))
+
+
+def renumbered(words: list[int], columns: dict[int, int] | None) -> list[int]:
+    """Ids as columns; the ids themselves where `columns` is None."""
+    return words if columns is None else [columns[word] for word in words]
+
+
+def first_lines(path: Path, limit: int = 50) -> Iterator[str]:
+    """Some lines of a file that are not empty."""
+    for line in lines(path):
+        if line.strip():
+            yield line
+            limit -= 1
+        if not limit:
+            return

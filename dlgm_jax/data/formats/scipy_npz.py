@@ -1,0 +1,88 @@
+"""Sparse matrices that `scipy.sparse.save_npz` wrote; and TopMost's folders of `train_bow.npz` and `test_bow.npz`."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.lines import ALWAYS, EXPANSION, stem, too_much
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, read_words, whole
+from dlgm_jax.types import BadInput
+
+MOST_EMPTY = 1_000_000  # documents or words without entries that a file may claim
+REFUSED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
+REFUSED += (NotImplementedError, RuntimeError, AttributeError, zipfile.BadZipFile, zlib.error, SyntaxError)
+
+
+def holds(path: Path) -> bool:
+    """Whether a file is a zip archive named `.npz`, or a folder holds TopMost's files."""
+    if path.is_dir():
+        return (path / "train_bow.npz").is_file()
+    return path.suffix == ".npz" and zipfile.is_zipfile(path)
+
+
+def source(path: Path, how: Reading) -> Source:
+    """A matrix [D, V] with its words in `vocab` or `vocab.txt` beside it; or TopMost's folder. Raises BadInput."""
+    if path.is_dir():
+        vocabulary = read_words(how.vocab or found(path, "vocab.txt"))
+        names = {"train": "train", "validation": "valid", "test": "test"}
+        files = {split: path / f"{name}_bow.npz" for split, name in names.items()}
+        there = {split: file for split, file in files.items() if file.is_file()}
+        return whole("TopMost", {split: _corpus(file, vocabulary, how) for split, file in there.items()})
+    words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt", "vocabulary.txt")
+    if words is None:
+        raise BadInput(f"{path}: expected its words, one a line, in --vocab or vocab.txt beside it, found none")
+    return whole("SciPy npz", {EVERYTHING: _corpus(path, read_words(words), how)})
+
+
+def _corpus(path: Path, vocabulary: tuple[str, ...], how: Reading) -> Corpus:
+    counts = load(path)
+    counts = counts.T if how.transposed else counts
+    names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
+    labels = beside(path.parent, f"{stem(path).removesuffix('_bow')}_labels.txt")
+    try:
+        return Corpus(counts, vocabulary, names, _labels(labels, len(names)) if labels else None)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def _labels(path: Path, number: int) -> tuple[str, ...]:
+    labels = tuple(path.read_text(encoding="utf-8", errors="replace").split("\n"))
+    labels = tuple(label.strip() for label in labels[: len(labels) - (labels[-1] == "")])
+    if len(labels) != number:
+        raise BadInput(f"{path}: expected {number} labels, one for each document, found {len(labels)}")
+    return labels
+
+
+def load(path: Path) -> Any:
+    """A sparse matrix whose arrays are what its archive can hold. Raises BadInput naming file and member."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > max(EXPANSION * path.stat().st_size, ALWAYS):
+                raise too_much(path)
+            for member in archive.infolist():
+                _check_member(archive, member, path)
+        matrix: Any = scipy.sparse.load_npz(path)
+        if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
+            raise ValueError(f"{matrix.ndim} dimensions of {matrix.dtype}")
+        if max(matrix.shape) > matrix.data.size + MOST_EMPTY:
+            raise ValueError(f"a shape of {matrix.shape} with {matrix.data.size} entries")
+        matrix.check_format(full_check=True) if matrix.format in ("csr", "csc", "bsr") else None
+        return scipy.sparse.csr_matrix(matrix)
+    except BadInput:
+        raise
+    except REFUSED as error:
+        raise BadInput(f"{path}: expected a sparse matrix of scipy.sparse.save_npz, found: {error}") from error
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
+    if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
+        raise BadInput(f"{path}: expected numbers in {member.filename}, found {dtype} of shape {shape}")

@@ -1,0 +1,49 @@
+"""SVMlight: a line is `label id:count ... # remark`. Its ids begin at 0 or 1, and the file does not say where."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.formats import pairs
+from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.source import Document, Reading, Source, parts, read_words
+from dlgm_jax.types import BadInput
+
+
+def holds(path: Path) -> bool:
+    """Whether the first lines of a file look like this form."""
+    return path.is_file() and all(
+        ":" not in fields[0] and len(fields) > 1 and all(":" in pair for pair in fields[1:])
+        for fields in (line.partition("#")[0].split() for line in pairs.first_lines(path))
+        if fields
+    )
+
+
+def source(path: Path, how: Reading) -> Source:
+    """A file; without a vocabulary the words are the ids that occur. Raises BadInput without an index base."""
+    if how.index_base not in (0, 1):
+        raise BadInput(f"--index_base: expected 0 or 1, where the ids of {path.name} begin, found {how.index_base}")
+    ids = None if how.vocab else pairs.ids_that_occur(path, skipped=1)
+    vocabulary = read_words(how.vocab) if how.vocab else tuple(map(str, ids or ()))
+    if not vocabulary:
+        raise BadInput(f"{path}: expected documents with words, found none")
+    columns = None if ids is None else {word: column for column, word in enumerate(ids)}
+    size = len(vocabulary) if columns is None else None
+    documents = partial(_documents, path, how.index_base, columns, size)
+    return Source("SVMlight", vocabulary, lambda: parts(documents(), vocabulary))
+
+
+def _documents(path: Path, base: int, columns: dict[int, int] | None, vocab_size: int | None) -> Iterator[Document]:
+    shift = 0 if columns is None else base  # ids that are words stay as they are written
+    for place, line in enumerate(lines(path), 1):
+        fields = line.partition("#")[0].split()
+        where = f"{path}:{place}"
+        if not fields:
+            continue
+        if ":" in fields[0]:
+            raise BadInput(f"{where}: expected a label first, found {shown(fields[0])}")
+        found = [field for field in fields[1:] if not field.startswith("qid:")]
+        words, counts = pairs.parse(found, where, base=base, vocab_size=vocab_size)
+        words = pairs.renumbered([word + shift for word in words], columns)
+        yield Document(f"{stem(path)}/{place}", fields[0], words, counts)
