@@ -29,7 +29,8 @@ def ranked(scores: Iterable[np.ndarray], observed: Any, held_out: Any, *, depth:
     scores: blocks [.., V] of the D users, in order; observed, held_out: sparse [D, V]. Equal scores stand in an order
     drawn by a fixed seed and not in that of the columns. Raises ValueError for scores that are NaN, or not of D users.
     """
-    seen, wanted = (scipy.sparse.csr_matrix(matrix) for matrix in (observed, held_out))
+    seen: Any = scipy.sparse.csr_matrix(observed)
+    wanted: Any = scipy.sparse.csr_matrix(held_out)
     relevant = np.diff(wanted.indptr)
     drawn = np.random.default_rng(0).permutation(wanted.shape[1])
     hits, user = np.zeros((len(relevant), min(depth, wanted.shape[1])), bool), 0
@@ -69,8 +70,9 @@ def ndcg_at(found: Ranked, k: int) -> np.ndarray:
 
 
 def svd_scores(components: np.ndarray, observed: Any) -> Iterator[np.ndarray]:
-    """Scores x C^T C of users' observed counts x [D, V] by the K right singular vectors C [K, V] of other users' counts,
-    in blocks [.., V] (PureSVD: Cremonesi et al. 2010).
+    """x C^T C of users' observed counts x [D, V], in blocks [.., V] (PureSVD: Cremonesi et al. 2010).
+
+    components: C [K, V], right singular vectors of the counts of training users.
     """
     for start in range(0, observed.shape[0], BLOCK):
         yield (observed[start : start + BLOCK] @ components.T) @ components

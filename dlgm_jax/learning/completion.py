@@ -4,7 +4,7 @@ The tokens of the scored part are predicted each on its own, by a distribution o
 mu(E_q[z]) or the predictive E_q[mu(z)]. Both are normalised, so their perplexities are what they are and no bounds.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +48,17 @@ def word_scores(model: Model, *, refinement: Refinement) -> Callable[[Params, Ba
         return jax.vmap(lambda z: model.log_probs(params.theta, z))(find(params, batch, key).mean)
 
     return jax.jit(step)
+
+
+def corpus_scores(
+    score: Callable[[Params, Batch, Array], Array], params: Params, batches: Iterable[Batch], key: Array
+) -> Iterator[np.ndarray]:
+    """`word_scores` of the documents of all batches, on the host, in blocks [.., V]. Raises NonFinite."""
+    for batch in batches:
+        scores = np.asarray(score(params, batch, key))[batch.mask > 0]
+        if not np.isfinite(scores).all():
+            raise NonFinite(f"ranking: {np.sum(~np.isfinite(scores))} of {scores.size} scores are not finite")
+        yield scores
 
 
 def completer(
