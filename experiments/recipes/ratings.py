@@ -68,13 +68,13 @@ def main(argv: list[str]) -> None:
     shares = f"{command.own['observed_items']:.0%} of items and {command.own['observed_tokens']:.0%} of tokens observed"
     print(f"Ranks and completes {number:,} test documents of {workdir}, {shares}; figures go to {output}.", flush=True)
     by = {"model, refined": evaluation_refinement(assembly.config), "model, network's guess": adam(0)}
-    ranking = ranking_table(assembly, run.params, by, command)
-    completed = completion_table(assembly, run.params, by, command)
-    for table in (ranking, completed):
+    tables = {}
+    for name, make in (("ranking", ranking_table), ("completion", completion_table)):
+        table = tables[name] = make(assembly, run.params, by, command)
         print(f"\n{plain(table)}\n{table.note}", flush=True)
     output.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"settings": command.own | command.given, "ranking": rows(ranking), "completion": rows(completed)}
-    write_whole(output, json.dumps(figures, indent=1) + "\n")
+    figures = {name: {"note": table.note, "rows": rows(table)} for name, table in tables.items()}
+    write_whole(output, json.dumps({"settings": command.own | command.given} | figures, indent=1) + "\n")
     print(f"\nFigures are in {output}")
 
 

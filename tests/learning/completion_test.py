@@ -23,15 +23,18 @@ MODEL = dlgm(features.batch_normalised_counts, **SIZES)
 PARAMS = init_params(jax.random.key(0), 10, **SIZES)
 KEY = jax.random.key(5)
 STEPS, RATE, SAMPLES = 3, 0.05, 7
+COMPLETE = completer(MODEL, refinement=adam(STEPS, RATE), num_samples=SAMPLES)
+SCORE = word_scores(MODEL, refinement=adam(STEPS, RATE))
 
 
 def ordered(corpus, batch_size):
     return batches.ordered_batches(corpus, batch_size, sizes=batches.padded_sizes(batch_size, corpus))
 
 
-def complete(batch_size=4, params=PARAMS, refinement=adam(STEPS, RATE)):  # noqa: B008
-    step = completer(MODEL, refinement=refinement, num_samples=SAMPLES)
-    return complete_corpus(step, params, ordered(PARTS.observed, batch_size), ordered(PARTS.scored, batch_size), KEY)
+def complete(batch_size=4, params=PARAMS):
+    return complete_corpus(
+        COMPLETE, params, ordered(PARTS.observed, batch_size), ordered(PARTS.scored, batch_size), KEY
+    )
 
 
 def posterior_of(document):
@@ -67,13 +70,12 @@ def test_completion_is_its_definition():
 
 
 def test_batches_do_not_change_completion():
-    one, other = complete(batch_size=3), complete(batch_size=11)
+    one, other = complete(), complete(batch_size=11)
     np.testing.assert_allclose((one.plug_in, one.predictive), (other.plug_in, other.predictive), rtol=1e-5)
 
 
 def test_scores_of_words_are_log_probs_at_the_posterior_mean():
-    score = word_scores(MODEL, refinement=adam(STEPS, RATE))
-    found = np.concatenate([*corpus_scores(score, PARAMS, ordered(PARTS.observed, 4), KEY)])
+    found = np.concatenate([*corpus_scores(SCORE, PARAMS, ordered(PARTS.observed, 4), KEY)])
     assert found.shape == (11, 10)
     for document in (0, 7, 10):
         expected = log_probs(PARAMS.theta, posterior_of(document).mean)
@@ -84,9 +86,9 @@ def test_what_is_not_finite_stops():
     theta = PARAMS.theta._replace(output=jax.tree.map(lambda leaf: leaf * jnp.nan, PARAMS.theta.output))
     broken = PARAMS._replace(theta=theta)
     with pytest.raises(NonFinite, match=r"plug_in of .* of 11 documents is not finite"):
-        complete(params=broken, refinement=adam(0))
+        complete(params=broken)
     with pytest.raises(NonFinite, match="scores are not finite"):
-        next(corpus_scores(word_scores(MODEL, refinement=adam(0)), broken, ordered(PARTS.observed, 4), KEY))
+        next(corpus_scores(SCORE, broken, ordered(PARTS.observed, 4), KEY))
 
 
 def test_a_smoothed_unigram_knows_all_words():
