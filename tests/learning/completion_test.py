@@ -32,9 +32,8 @@ def ordered(corpus, batch_size):
 
 
 def complete(batch_size=4, params=PARAMS):
-    return complete_corpus(
-        COMPLETE, params, ordered(PARTS.observed, batch_size), ordered(PARTS.scored, batch_size), KEY
-    )
+    observed, scored = (ordered(part, batch_size) for part in PARTS)
+    return complete_corpus(COMPLETE, params, observed, scored, KEY)
 
 
 def posterior_of(document):
