@@ -102,5 +102,6 @@ class Model:
     encode: Callable[..., Gaussian]  # phi, features -> Gaussian [B, K]
     evidence: Callable[..., Any]  # theta, batch -> a pytree with leading B
     log_likelihood: Callable[..., Array]  # theta, z [..., K], evidence with the same leading axes -> [...] in nats
+    log_probs: Callable[..., Array]  # theta, z -> log p of every word, [V] in nats
     prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats
     information: Callable[..., Any]  # theta, key -> the information of a token, for the fisher refiner

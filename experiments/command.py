@@ -50,6 +50,13 @@ class Command:
             raise BadInput(f"--{name}: expected a whole number from 1, found {value}")
         return value
 
+    def share(self, name: str) -> float:
+        """A flag of the command that is a share of something, neither nothing nor all of it."""
+        value = self.own[name]
+        if not 0 < value < 1:
+            raise BadInput(f"--{name}: expected a share between 0 and 1, found {value:g}")
+        return value
+
     def config(self) -> Config:
         """The preset with what was given on top."""
         preset = self.own.get("preset", "default")
@@ -77,7 +84,8 @@ def parse(
     chosen = [item for item in fields(Config) if settings is None or item.name in settings]
     values = flags.FlagValues()
     for name, (default, help) in own.items():
-        define: Any = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer}.get(type(default), flags.DEFINE_string)
+        kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}
+        define: Any = kinds.get(type(default), flags.DEFINE_string)
         define(name, default, help, flag_values=values)
     for item in chosen:
         define: Any = {int: flags.DEFINE_integer, int | None: flags.DEFINE_integer, float: flags.DEFINE_float}.get(

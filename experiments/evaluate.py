@@ -6,10 +6,10 @@ python -m experiments.evaluate --workdir=runs/docstrings-3-M100-tfidf
 from dataclasses import fields, replace
 from pathlib import Path
 
-from dlgm_jax.run import load_run
+from dlgm_jax.run import Run, load_run
 from dlgm_jax.types import BadInput
-from experiments.assembly import assemble, choose_precision, prepare_runtime
-from experiments.command import parse, run_main
+from experiments.assembly import Assembly, assemble, choose_precision, prepare_runtime
+from experiments.command import Command, parse, run_main
 from experiments.config import Config
 from experiments.train import scores_beside_unigram
 from experiments.workdir import check_corpus
@@ -25,8 +25,19 @@ SETTINGS = [
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
-    workdir = Path(command.text("workdir"))
     prepare_runtime()
+    run, assembly = finished(command)
+    config = assembly.config
+    how = f"eval_M={config.eval_M} by {config.eval_refiner}"
+    print(f"Scoring {command.own['workdir']} ({config.name}) on {config.dataset} with {how} ...", flush=True)
+    score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
+    scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
+    print(scores_beside_unigram(assembly, scores))
+
+
+def finished(command: Command) -> tuple[Run, Assembly]:
+    """The best model of --workdir and its corpus, under the SETTINGS that are given. Raises BadInput."""
+    workdir = Path(command.text("workdir"))
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
     command.check_adams(config, asked=("eval_refiner",))
@@ -36,12 +47,7 @@ def main(argv: list[str]) -> None:
         raise BadInput(f"--dataset: expected the vocabulary of {workdir}, found another in {config.dataset}")
     if "dataset" not in command.given:
         check_corpus(workdir, assembly.splits)
-
-    how = f"eval_M={config.eval_M} by {config.eval_refiner}"
-    print(f"Scoring {workdir} ({config.name}) on {config.dataset} with {how} ...", flush=True)
-    score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
-    scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
-    print(scores_beside_unigram(assembly, scores))
+    return run, assembly
 
 
 if __name__ == "__main__":

@@ -31,8 +31,13 @@ def label_scores(train: np.ndarray, labels, test: np.ndarray, test_labels, *, nu
 
 def lsa(train: Any, idf: np.ndarray, num_components: int, *, seed: int = 0) -> Any:
     """Latent semantic analysis: a truncated SVD of tf-idf rows of length 1, fitted to sparse counts [D, V]."""
-    number = max(1, min(num_components, min(train.shape) - 1))
-    return TruncatedSVD(number, random_state=seed).fit(tfidf_rows(train, idf))
+    return truncated_svd(tfidf_rows(train, idf), num_components, seed=seed)
+
+
+def truncated_svd(rows: Any, num_components: int, *, seed: int = 0) -> Any:
+    """A truncated SVD fitted to sparse rows [D, V], of fewer components where there are fewer rows or columns."""
+    number = max(1, min(num_components, min(rows.shape) - 1))
+    return TruncatedSVD(number, random_state=seed).fit(rows)
 
 
 def tfidf_rows(counts: Any, idf: np.ndarray) -> Any:

@@ -118,10 +118,18 @@ def unigram_perplexity(train: Documents, corpus: Documents) -> float:
 
     Infinite when a word that never occurs in training occurs here.
     """
-    frequencies = train.word_frequencies()
+    return perplexity(unigram_log_likelihoods(train, corpus), corpus.lengths.astype(np.float64))
+
+
+def unigram_log_likelihoods(train: Documents, corpus: Documents, *, added: float = 0.0) -> np.ndarray:
+    """Of each document, in nats, under the training split's word frequencies with `added` to each: [D].
+
+    -inf for a document with a word whose frequency is 0.
+    """
+    frequencies = train.word_frequencies() + added
     with np.errstate(divide="ignore"):
         log_probs = np.log(frequencies / frequencies.sum())
-    bounds = [
+    found = [
         np.bincount(
             np.repeat(np.arange(block.shape[0]), np.diff(block.indptr)),
             block.data * log_probs[block.indices],
@@ -129,7 +137,7 @@ def unigram_perplexity(train: Documents, corpus: Documents) -> float:
         )
         for block in corpus.blocks()
     ]
-    return perplexity(np.concatenate(bounds), corpus.lengths.astype(np.float64))
+    return np.concatenate(found)
 
 
 def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:

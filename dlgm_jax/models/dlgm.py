@@ -193,6 +193,7 @@ def dlgm(features: Callable[[Csr], Csr], **sizes) -> Model:
         encode=partial(_infer, product=sparse.product),
         evidence=batch_evidence,
         log_likelihood=log_likelihood,
+        log_probs=log_probs,
         prior=gaussian.kl_to_standard,
         information=token_information,
     )

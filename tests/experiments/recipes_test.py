@@ -5,10 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dlgm_jax import BadInput, Params
 from dlgm_jax.data.formats import tables
+from dlgm_jax.learning.checkpoints import Checkpoints
+from dlgm_jax.types import Dense
+from experiments.assembly import assemble
+from experiments.config import Config
+from experiments.recipes import ratings
+from experiments.workdir import claim
+from tests.conftest import write_nvdm
 from tests.data.tables_test import movielens
 
 ROOT = Path(__file__).parent.parent.parent
@@ -90,10 +99,64 @@ def test_table6_shows_both_neighbours_and_their_bias(tmp_path):
     assert len(summary) >= 4
 
 
+def two_tastes(number, rng):
+    """Each user has six films of the first ten (three users in four) or of the last ten: [number, 20]."""
+    counts = np.zeros((number, 20), int)
+    for user, row in enumerate(counts):
+        films = rng.choice(10, 6, replace=False) + (10 if user % 4 == 0 else 0)
+        row[films] = rng.integers(1, 11, 6)
+    return counts
+
+
+def knows_tastes(dataset, workdir):
+    """A run that learned nothing but which ten films belong together: z is 2 or -2, mu is uniform over ten films."""
+    sizes: dict = {"K": 1, "generative_widths": (), "inference_widths": (), "features": "norm"}
+    config = Config(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, **sizes).resolved()
+    assembly = assemble(config)
+    taste = jnp.repeat(jnp.array([1.0, -1.0]), 10)
+    theta, phi = assembly.init_state().params
+    theta = theta._replace(output=Dense(4 * taste[None], jnp.zeros(20)))
+    phi = phi._replace(
+        mean=Dense(2 * taste[:, None], jnp.zeros(1)), log_var=Dense(jnp.zeros((20, 1)), -4 * jnp.ones(1))
+    )
+    claim(workdir, assembly)
+    best = Checkpoints(workdir / "best")
+    best.save(1, Params(theta, phi), {})
+    best.wait()
+    return workdir
+
+
+def test_ratings_ranks_a_users_own_taste_first(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    folder = write_nvdm(tmp_path / "tastes", two_tastes(240, rng), two_tastes(40, rng))
+    workdir = knows_tastes(folder, tmp_path / "run")
+    ratings.main(["ratings", f"--workdir={workdir}", "--k=5,1", "--factors=2,9", "--samples=10"])
+    out = capsys.readouterr().out
+    figures = json.loads((workdir / "ratings.json").read_text())
+    assert out.splitlines()[-1].endswith("ratings.json")
+    first = {row["by"]: row for row in figures["ranking"]["rows"] if row["k"] == 5}
+    assert len(first) == 4
+    for name, row in first.items():  # of six films five are observed, so that five of the same taste are left
+        assert row["Recall (Liang)"] == row["Recall (classical)"] == (0.75 if name == "popularity" else 1), name
+        assert row["NDCG"] <= row["Recall (Liang)"]
+    completed = {row["by"]: row["predictive"] for row in figures["completion"]["rows"]}
+    assert list(completed) == ["model, refined", "model, network's guess", "truncated SVD", "popularity"]
+    assert completed["truncated SVD"] is None
+    np.testing.assert_allclose(completed["model, network's guess"], 10, rtol=1e-3)
+    np.testing.assert_allclose(completed["model, refined"], 10, rtol=1e-2)
+    assert 15 < completed["popularity"] < 20
+
+    single = write_nvdm(tmp_path / "single", two_tastes(240, rng), np.eye(20, dtype=int))
+    with pytest.raises(BadInput, match="expected test documents of two items, found none"):
+        ratings.main(["ratings", f"--workdir={workdir}", f"--dataset={single}"])
+
+
 @pytest.mark.parametrize(
     ("module", "flags", "message"),
     [
         ("table4", ["--variant=odds"], "--variant: expected one of pot, log, prob, found 'odds'"),
+        ("ratings", ["--k="], "--k: expected whole numbers from 1 as 20,50, found nothing"),
+        ("ratings", ["--observed_items=1"], "--observed_items: expected a share between 0 and 1, found 1"),
         ("table6", ["--samples=0"], "--samples: expected a whole number from 1, found 0"),
         ("table3", ["--texts=a", "--similarity=nowhere.txt"], "nowhere.txt: cannot be read"),
     ],

@@ -1,0 +1,194 @@
+"""Held-out items and document completion: the model beside a truncated SVD and popularity.
+
+python -m experiments.prepare --input=ml-latest-small --output=films --min_count=10 --test_size=60
+python -m experiments.train --dataset=films --M=13 --refiner=fisher --valid_size=50 --batch_size=100 --epochs=100
+python -m experiments.recipes.ratings --workdir=RUN --k=20,50,100
+
+Of each test user, whom training never saw, a share of the items is held in, and all others are ranked (the fold-in of
+Liang et al. 2018). The model ranks by mu at the posterior mean. The SVD is PureSVD of the training counts, with as many
+components as rank the validation users' items best by NDCG. Popularity is how many training users have an item; as a
+predictor of tokens it is the frequencies of the training counts, with 1 added to each.
+
+Completion splits tokens, not items: where counts are ratings, the two parts of a user share most of their items.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dlgm_jax.data import batches
+from dlgm_jax.data.completion import Halves, Split, halves, items, tokens
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.embeddings.documents import truncated_svd
+from dlgm_jax.embeddings.ranking import Ranked, ndcg_at, popularity_scores, ranked, recall_at, svd_scores
+from dlgm_jax.learning.completion import (
+    Completed,
+    Completion,
+    complete_corpus,
+    completer,
+    completion,
+    corpus_scores,
+    word_scores,
+)
+from dlgm_jax.learning.refinement import Refinement, adam
+from dlgm_jax.learning.scoring import unigram_log_likelihoods
+from dlgm_jax.types import BadInput, Params
+from experiments.assembly import COMPLETE, Assembly, evaluation_refinement, prepare_runtime
+from experiments.command import Command, parse, run_main
+from experiments.evaluate import SETTINGS, finished
+from experiments.page import Table, plain
+from experiments.workdir import write_whole
+
+OWN_FLAGS = {
+    "workdir": (None, "the folder of a run"),
+    "k": ("20,50,100", "how many of the first items are looked at"),
+    "observed_items": (0.8, "share of a user's items that is observed, the others are ranked; 0.8 as in Liang et al."),
+    "observed_tokens": (0.5, "share of a document's tokens that is observed, the others are predicted"),
+    "factors": ("5,10,20,50,100", "numbers of components of the SVD, of which the validation users choose"),
+    "samples": (100, "draws from the posterior for the predictive"),
+    "split_seed": (0, "seed of what is observed"),
+    "output": ("", "where the figures go; unset: ratings.json in the workdir"),
+}
+RANKING = ("k", "by", "Recall (Liang)", "Recall (classical)", "NDCG", "std. error of NDCG")
+COMPLETION = ("by", "predictive", "plug-in", "corpus total, predictive", "corpus total, plug-in")
+
+
+def main(argv: list[str]) -> None:
+    settings = [name for name in SETTINGS if name not in ("eval_samples", "eval_iwae_samples")]
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
+    check(command)
+    workdir = Path(command.text("workdir"))
+    output = Path(command.own["output"] or workdir / "ratings.json")
+    prepare_runtime()
+    run, assembly = finished(command)
+    number = assembly.splits["test"].num_documents
+    shares = f"{command.own['observed_items']:.0%} of items and {command.own['observed_tokens']:.0%} of tokens observed"
+    print(f"Ranks and completes {number:,} test documents of {workdir}, {shares}; figures go to {output}.", flush=True)
+    by = {"model, refined": evaluation_refinement(assembly.config), "model, network's guess": adam(0)}
+    tables = {}
+    for name, make in (("ranking", ranking_table), ("completion", completion_table)):
+        table = tables[name] = make(assembly, run.params, by, command)
+        print(f"\n{plain(table)}\n{table.note}", flush=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figures = {name: {"note": table.note, "rows": rows(table)} for name, table in tables.items()}
+    write_whole(output, json.dumps({"settings": command.own | command.given} | figures, indent=1) + "\n")
+    print(f"\nFigures are in {output}")
+
+
+def check(command: Command) -> None:
+    """Raises BadInput for a flag that cannot be."""
+    for flag in ("k", "factors"):
+        if not command.numbers(flag):
+            raise BadInput(f"--{flag}: expected whole numbers from 1 as 20,50, found nothing")
+    for flag in ("observed_items", "observed_tokens"):
+        command.share(flag)
+    command.number("samples")
+    if command.own["split_seed"] < 0:
+        raise BadInput(f"--split_seed: expected a whole number from 0, found {command.own['split_seed']}")
+
+
+def parts(assembly: Assembly, name: str, split: Split, command: Command) -> Halves:
+    """The documents of a split of the run in two parts. Raises BadInput when nothing is scored of any."""
+    share = command.share("observed_items" if split is items else "observed_tokens")
+    found = halves(assembly.splits[name], split, share=share, seed=command.own["split_seed"])
+    if not found.scored.counts.nnz:
+        raise BadInput(f"{assembly.config.dataset}: expected {name} documents of two {split.__name__}, found none")
+    return found
+
+
+def ranking_table(assembly: Assembly, params: Params, by: dict[str, Refinement], command: Command) -> Table:
+    """Recall and NDCG of every ranking of the test users' items, for every k."""
+    depths, users = command.numbers("k"), parts(assembly, "test", items, command)
+    observed, train = users.observed, assembly.train
+    scores = {name: model_scores(assembly, params, observed, how) for name, how in by.items()}
+    components = chosen_components(train.in_memory(), parts(assembly, "validation", items, command), command)
+    scores[f"truncated SVD, {len(components)} components"] = svd_scores(components, observed.counts)
+    scores["popularity"] = popularity_scores(train.document_frequencies(), observed.num_documents)
+    found = {name: ranked_items(blocks, users, depths) for name, blocks in scores.items()}
+    shown = [(k, name, *averages(tops, k)) for k in depths for name, tops in found.items()]
+    note = f"Means over {number_of(users)}. Recall is hits / min(k, held out) (Liang), hits / held out (classical)."
+    return Table("Held-out items among the first k", note, RANKING, shown)
+
+
+def ranked_items(scores: Iterator[np.ndarray], users: Halves, depths: list[int]) -> Ranked:
+    """What the scores put first of what is not observed."""
+    return ranked(scores, users.observed.counts, users.scored.counts, depth=max(depths))
+
+
+def averages(tops: Ranked, k: int) -> tuple[float, ...]:
+    """Both recalls, NDCG and the standard error of its mean."""
+    gains = ndcg_at(tops, k)
+    recalls = (float(recall_at(tops, k, definition=definition).mean()) for definition in ("liang", "classical"))
+    error = gains.std(ddof=1) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
+    return *recalls, float(gains.mean()), float(error)
+
+
+def model_scores(assembly: Assembly, params: Params, observed: Corpus, how: Refinement) -> Iterator[np.ndarray]:
+    """log mu at the posterior mean of the observed items, in blocks [.., V]."""
+    score = word_scores(assembly.model, refinement=how)
+    return corpus_scores(score, params, ordered(assembly, observed), assembly.key(COMPLETE))
+
+
+def ordered(assembly: Assembly, corpus: Corpus):
+    """Batches of a part of a split, in its order."""
+    sizes = batches.padded_sizes(assembly.batch_size, corpus)
+    return batches.ordered_batches(corpus, assembly.batch_size, sizes=sizes)
+
+
+def chosen_components(train: Corpus, users: Halves, command: Command) -> np.ndarray:
+    """As many right singular vectors of the training counts as rank the items of `users` best by NDCG: [n, V]."""
+    numbers = command.numbers("factors")
+    components = truncated_svd(train.counts.astype(np.float64), max(numbers)).components_
+    depths = command.numbers("k")
+
+    def gain(number: int) -> float:
+        tops = ranked_items(svd_scores(components[:number], users.observed.counts), users, depths)
+        return float(ndcg_at(tops, max(depths)).mean())
+
+    return components[: max(numbers, key=gain)]
+
+
+def completion_table(assembly: Assembly, params: Params, by: dict[str, Refinement], command: Command) -> Table:
+    """Perplexities of the tokens of the test documents that are not observed."""
+    documents = parts(assembly, "test", tokens, command)
+    found = {}
+    for name, how in by.items():
+        complete = completer(assembly.model, refinement=how, num_samples=command.number("samples"))
+        observed, scored = (ordered(assembly, part) for part in documents)
+        found[name] = complete_corpus(complete, params, observed, scored, assembly.key(COMPLETE))
+    unigram = unigram_log_likelihoods(assembly.train, documents.scored, added=1.0)
+    unknown = Completion(0, 0, *[math.nan] * 4)
+    lengths = documents.scored.lengths.astype(np.float64)
+    found |= {"truncated SVD": unknown, "popularity": completion(Completed(unigram, unigram), lengths)}
+    shown = [
+        (name, scores.predictive, scores.plug_in, scores.corpus_predictive, scores.corpus_plug_in)
+        for name, scores in found.items()
+    ]
+    note = (
+        f"Of {number_of(documents)}. Predictive: the mean of mu over {command.own['samples']} draws of z.\n"
+        "Plug-in: mu at the posterior mean. The first two columns are means over documents."
+    )
+    return Table("Completion perplexity of the tokens that are not observed", note, COMPLETION, shown)
+
+
+def number_of(documents: Halves) -> str:
+    """How many documents count."""
+    left_out = documents.left_out
+    beside = f" ({left_out:,} with fewer than two are left out)" if left_out else ""
+    return f"{documents.scored.num_documents - left_out:,} documents{beside}"
+
+
+def rows(table: Table) -> list[dict[str, object]]:
+    """A table for JSON; what is not known or infinite becomes null."""
+
+    def known(value: object) -> object:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return [dict(zip(table.header, map(known, row))) for row in table.rows]
+
+
+if __name__ == "__main__":
+    run_main(main)
