@@ -4,30 +4,66 @@ import json
 import pytest
 
 from dlgm_jax import BadInput
-from dlgm_jax.data.text import WORD, Text, count_words, read_texts
+from dlgm_jax.data.text import (
+    WORD,
+    Text,
+    analyser,
+    chosen_words,
+    count_words,
+    read_texts,
+    without_header,
+    word_frequencies,
+)
 
 
-def counted(train, test=("river bank",), **settings):
-    names = [str(place) for place in range(len(train))]
-    given = {"vocab_size": 3, "token_pattern": WORD, "train_labels": None, "test_labels": None} | settings
-    return count_words(train, test, train_ids=names, test_ids=["t"] * len(test), **given)
+def counted(train, test=("river bank",), labels=None, **settings):
+    names = labels or [""] * len(train)
+    documents = [Text(str(place), label, text) for place, (text, label) in enumerate(zip(train, names))]
+    tests = [Text("t", "", text) for text in test]
+    return count_words(documents, tests, **{"vocab_size": 3, "token_pattern": WORD} | settings)
 
 
-def test_the_most_frequent_words_and_those_that_must_stay():
-    texts = ["the river river river bank bank", "river bank money money", "the fire of a ship the the", "of the"]
-    train, test = counted(texts)
+TEXTS = ["the river river river bank bank", "river bank money money", "the fire of a ship the the", "of the"]
+
+
+def test_the_most_frequent_words_are_counted():
+    train, test = counted(TEXTS)
     assert train.vocabulary == ("river", "bank", "money")
     assert train.counts.toarray().tolist() == [[3, 2, 0], [1, 1, 2]]
     assert test.counts.toarray().tolist() == [[1, 1, 0]]
-    train, _ = counted(texts, kept={"fire", "zebra"}, vocab_size=2)
-    assert train.vocabulary == ("river", "bank", "fire")  # a stop word of scikit-learn, and one that never occurs
-    train, _ = counted(texts, min_count=3, vocab_size=10)
-    assert train.vocabulary == ("river", "bank")
+
+
+def test_words_that_must_stay_and_words_that_are_too_rare():
+    found = word_frequencies([Text("", "", text) for text in TEXTS], analyser(WORD))
+    # a stop word of scikit-learn stays when asked for; a word that never occurs does not come in
+    assert chosen_words(found, vocab_size=2, kept={"fire", "zebra"}) == ("river", "bank", "fire")
+    assert chosen_words(found, vocab_size=10, min_count=3) == ("river", "bank")
+    assert chosen_words(found, vocab_size=10) == ("river", "bank", "money", "ship")
 
 
 def test_labels_stay_with_their_documents():
-    train, _ = counted(["of the", "river", "bank bank"], train_labels=["a", "b", "c"], test_labels=["x"])
+    train, _ = counted(["of the", "river", "bank bank"], labels=["a", "b", "c"])
     assert (train.labels, train.ids) == (("b", "c"), ("1", "2"))
+
+
+def test_a_folder_of_texts(tmp_path):
+    for place, text in (("train/pos/1.txt", "good\nfilm"), ("train/neg/2.txt", "bad"), ("test/pos/3.txt", "fine")):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text)
+    assert list(read_texts(tmp_path)) == [
+        Text("test/pos/3", "pos", "fine", "test"),
+        Text("train/neg/2", "neg", "bad", "train"),
+        Text("train/pos/1", "pos", "good\nfilm", "train"),
+    ]
+
+
+def test_a_header_ends_with_the_first_empty_line():
+    assert without_header(Text("1", "", "From: a\nTo: b\n\nbody\n\nmore")).text == "body\n\nmore"
+
+
+def test_a_pattern_that_is_none_is_one_line():
+    with pytest.raises(BadInput, match="--token_pattern: expected a regular expression"):
+        analyser("(")
 
 
 @pytest.mark.parametrize("texts", [["the of"], [""]])

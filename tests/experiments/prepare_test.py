@@ -19,18 +19,24 @@ def texts(path, number=40):
     return path
 
 
+def stored(folder):
+    dataset = datasets.load(str(folder))
+    return dataset.train, dataset.test
+
+
 def test_texts_become_a_corpus_that_trains(command, tmp_path):
     source = texts(tmp_path / "docs.jsonl")
     (tmp_path / "pairs.txt").write_text("Jaguar\tcat\t7.0\n")
     arguments = [f"--input={source}", f"--output={tmp_path / 'out'}", f"--keep={tmp_path / 'pairs.txt'}"]
     code, out, err = command("prepare", *arguments, "--vocab_size=5", "--min_count=3", "--test_size=6", "--seed=2")
     assert code == 0, err
-    train, test = nvdm.read(tmp_path / "out")
+    train, test = stored(tmp_path / "out")
     assert set(train.vocabulary) <= {"river", "bank", "water", "money", "loan", "fish", "jaguar"}
     assert len(train.vocabulary) == 5 + ("jaguar" in train.vocabulary)
     assert (train.num_documents, test.num_documents) == (34, 6)
     assert set(train.labels) == {"a", "b"}
     assert "34 documents" in out
+    assert "Left out:" in out
     run = ["--K=3", "--generative_widths=4", "--epochs=1", "--M=1", "--eval_M=1", "--valid_size=5"]
     code, _, err = command("train", f"--dataset={tmp_path / 'out'}", f"--workdir={tmp_path / 'run'}", *run)
     assert code == 0, err
@@ -41,17 +47,31 @@ def test_a_test_file_of_its_own(command, tmp_path):
     other.write_text("river bank\nmoney zebra\n")
     code, _, err = command("prepare", f"--input={source}", f"--output={tmp_path / 'out'}", f"--test={other}")
     assert code == 0, err
-    train, test = nvdm.read(tmp_path / "out")
+    train, test = stored(tmp_path / "out")
     assert (train.num_documents, test.lengths.tolist()) == (40, [2, 1])
 
 
 def test_a_table_becomes_a_corpus(command, tmp_path):
     folder = movielens(tmp_path / "ml")
-    code, _, err = command("prepare", f"--input={folder}", f"--output={tmp_path / 'out'}", "--min_count=2")
+    code, _, err = command("prepare", f"--input={folder}", f"--output={tmp_path / 'out'}")
     assert code == 0, err
-    dataset = datasets.load(str(tmp_path / "out"))
-    assert dataset.train.vocabulary == ("Heat, The (1995)",)
-    assert (dataset.train.num_documents, dataset.test.num_documents) == (1, 1)
+    train, test = stored(tmp_path / "out")
+    assert "Heat, The (1995)" in train.vocabulary
+    assert (train.num_documents, test.num_documents) == (1, 1)
+
+
+def test_words_that_few_training_documents_hold_are_left_out(command, tmp_path):
+    rows = [(user, word) for user in range(10) for word in ("often", "sometimes", "rarely")]
+    rows = [(user, word) for user, word in rows if word == "often" or user < {"sometimes": 6, "rarely": 1}[word]]
+    table = tmp_path / "table.csv"
+    table.write_text("document,word\n" + "".join(f"{user},{word}\n" for user, word in rows))
+    arguments = [f"--input={table}", f"--output={tmp_path / 'out'}", "--min_count=3", "--test_size=2"]
+    code, out, err = command("prepare", *arguments)
+    assert code == 0, err
+    train, test = stored(tmp_path / "out")
+    assert train.vocabulary == ("often", "sometimes")
+    assert (train.num_documents, test.num_documents) == (8, 2)
+    assert "Left out: 1 words" in out
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -71,15 +91,16 @@ def test_what_is_written_is_read_back(tmp_path):
         (["--output=OUT"], "--input: expected a folder, found nothing"),
         (["--input=nowhere.txt", "--output=OUT"], "--input: expected a file or a folder, found no nowhere.txt"),
         (["--input=DOCS", "--output=TMP"], "--output: expected a new folder, found "),
-        (["--input=DOCS", "--output=OUT", "--min_count=0"], "--min_count: expected a whole number from 1, found 0"),
+        (["--input=DOCS", "--output=OUT", "--min_count=-1"], "--min_count: expected a whole number from 0, found -1"),
         (["--input=DOCS", "--output=OUT", "--min_count=999"], "expected words seen 999 times"),
         (["--input=DOCS", "--output=OUT", "--keep=DOCS"], "docs.jsonl:1: expected two words and a rating"),
-        (["--input=TMP", "--output=OUT"], "expected ratings.csv and movies.csv (MovieLens)"),
+        (["--input=EMPTY", "--output=OUT"], "expected a folder of NVDM (train.feat), TopMost"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, arguments, message):
     docs = texts(tmp_path / "docs.jsonl")
-    places = {"DOCS": str(docs), "OUT": str(tmp_path / "out"), "TMP": str(tmp_path)}
+    places = {"DOCS": str(docs), "OUT": str(tmp_path / "out"), "TMP": str(tmp_path), "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "empty").mkdir()
     for name, path in places.items():
         arguments = [argument.replace(f"={name}", f"={path}") for argument in arguments]
     code, _, err = command("prepare", *arguments)

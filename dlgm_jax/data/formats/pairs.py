@@ -10,16 +10,22 @@ from dlgm_jax.types import BadInput
 DIGITS = 19  # longer numbers are out of every range
 
 
-def number(text: str, expected: str, where: str, *, least: int = 0, most: int = MAX_COUNT) -> int:
-    """A whole number of decimal digits. Raises BadInput, saying what was `expected`."""
+def number(
+    text: str, expected: str, where: str, *, least: int = 0, most: int = MAX_COUNT, found: str | None = None
+) -> int:
+    """A whole number of decimal digits. Raises BadInput, saying what was `expected` and `found` (the text itself)."""
     if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > DIGITS or not least <= int(text) <= most:
-        raise BadInput(f"{where}: expected {expected} from {least} to {most}, found {shown(text)}")
+        found = shown(text if found is None else found)
+        raise BadInput(f"{where}: expected {expected} from {least} to {most}, found {found}")
     return int(text)
 
 
 def parse(pairs: list[str], where: str, *, base: int, vocab_size: int | None) -> tuple[list[int], list[int]]:
-    """Ids from 0 and counts of `id:count` pairs. Raises BadInput for ids under `base` or beyond the vocabulary."""
-    words, counts = [], []
+    """Ids from 0 and counts of `id:count` pairs; those of the same id add up.
+
+    Raises BadInput for ids under `base` or beyond the vocabulary, and for counts that are no whole numbers.
+    """
+    counts: dict[int, int] = {}
     last = MAX_COUNT if vocab_size is None else vocab_size - 1 + base
     for pair in pairs:
         word, colon, count = pair.partition(":")
@@ -27,9 +33,11 @@ def parse(pairs: list[str], where: str, *, base: int, vocab_size: int | None) ->
             raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {shown(pair)}")
         if base and word.isascii() and word.isdigit() and not word.strip("0"):
             raise BadInput(f"{where}: expected ids from 1, found {shown(pair)}; are the ids of this file 0-based?")
-        words.append(number(word, "pairs id:count with an id", where, least=base, most=last) - base)
-        counts.append(number(count, "a count that is a whole number", where))
-    return words, counts
+        place = number(word, "an id", where, least=base, most=last, found=pair) - base
+        counts[place] = counts.get(place, 0) + number(count, "a count", where, found=pair)
+        if counts[place] > MAX_COUNT:
+            raise BadInput(f"{where}: expected counts up to {MAX_COUNT}, found {counts[place]} of id {word}")
+    return list(counts), list(counts.values())
 
 
 def ids_that_occur(path: Path, skipped: int) -> tuple[int, ...]:
