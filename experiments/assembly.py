@@ -52,13 +52,6 @@ class Assembly:
         return batches.padded_sizes(self.batch_size, *self.splits.values())
 
     @property
-    def hidden_share(self) -> float:
-        """Of the products of an evaluation, those of the hidden layers."""
-        sizes = (self.config.K, *(self.config.generative_widths or ()))
-        hidden = sum(a * b for a, b in pairwise(sizes))
-        return hidden / (hidden + sizes[-1] * self.train.vocab_size)
-
-    @property
     def steps_per_epoch(self) -> int:
         return batches.num_batches(self.train, self.batch_size)
 
@@ -126,11 +119,13 @@ def evaluation_refinement(config: Config) -> Refinement:
     return chosen(config.eval_refiner, config.eval_M, config.eval_psi_learning_rate, config.psi_beta1)
 
 
-def described(refiner: str, how: Refinement, batch_size: int, hidden_share: float) -> str:
+def described(refiner: str, how: Refinement, config: Config, batch_size: int, vocab_size: int) -> str:
     """Who refines, and the work that it is for a document, in gradient evaluations of log p(x|z)."""
     if not how.num_steps:
         return "not refined"
-    other = how.other_work(batch_size, hidden_share)
+    sizes = (config.K, *(config.generative_widths or ()))
+    hidden = sum(a * b for a, b in pairwise(sizes))
+    other = how.other_work(batch_size, hidden / (hidden + sizes[-1] * vocab_size))
     beside = f" and other work worth {other:.1f} more" if other else ""
     return f"refined by {refiner}, {how.evaluations} gradient evaluations a document{beside}"
 
@@ -150,19 +145,24 @@ def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
         idf = np.asarray(features.idf(train.document_frequencies(), train.num_documents, smooth=smooth))
     elif idf.shape != (train.vocab_size,):
         raise BadInput(f"{config.dataset}: expected the {len(idf)} words of the run, found {train.vocab_size}")
-    encoded = (
-        features.batch_normalised_counts
-        if config.features == "norm"
-        else partial(features.batch_tfidf, idf=jnp.asarray(idf))
-    )
     return Assembly(
         config=config,
         splits=splits,
         origin=dataset.origin,
         remark=dataset.remark,
         idf=idf,
-        model=dlgm(encoded, **model_sizes(config.to_json())),
+        model=build_model(config, idf),
     )
+
+
+def build_model(config: Config, idf: np.ndarray) -> Model:
+    """The model that a config means, reading features by `idf` [V]."""
+    encoded = (
+        features.batch_normalised_counts
+        if config.features == "norm"
+        else partial(features.batch_tfidf, idf=jnp.asarray(idf))
+    )
+    return dlgm(encoded, **model_sizes(config.to_json()))
 
 
 def choose_precision(name: str) -> None:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import (
-    FORMATS,
     TEXT,
     Texts,
     divided,
@@ -33,24 +31,19 @@ from dlgm_jax.data.text import WORD, Text, analyser, chosen_words, encoded, with
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
+from experiments.inputs import INPUT_FLAGS, progress, reading
 
 OWN_FLAGS = {
     "input": (None, "a file or a folder"),
     "output": (None, "the new folder"),
-    "format": ("", f"{', '.join([*FORMATS, TEXT])}; unset: what the input looks like"),
     "test": ("", "an input of test documents; unset: the input's own, or --test_size of it, drawn by --seed"),
     "test_size": (1000, "test documents when the input has none; at most a fifth of all"),
     "vocab_size": (0, "the most frequent words that stay; 0: 10,000 of texts (stop words not counted), else all"),
     "min_count": (0, "times that a word must occur (in a text; else documents that hold it); 0: 10 of texts, else 1"),
     "keep": ("", "of texts: files of rated word pairs, by commas, whose words stay however rare"),
-    "vocab": ("", "a file of words, one a line: the names of columns; of texts, the words that are counted"),
     "token_pattern": (WORD, "of texts: what is a word, after lower-casing"),
     "drop_headers": (False, "of texts: leave out what stands before the first empty line"),
-    "label": ("", "the field of labels of JSONL, or the column of an h5ad file"),
-    "index_base": ("", "of SVMlight: 0 or 1, where its word ids begin"),
-    "columns": ("", "of a table: its columns of documents, words and (if there is one) counts, by commas"),
-    "transposed": (False, "of a matrix: words are its rows"),
-}
+} | INPUT_FLAGS
 OF_TEXTS = ("keep", "token_pattern", "drop_headers")
 
 
@@ -80,7 +73,9 @@ def main(argv: list[str]) -> None:
         source = from_texts(command, opened, how, dropped)
     else:
         source = from_counts(command, opened, how, dropped)
-    origin = {"input": str(path.resolve()), "format": source.form, "flags": " ".join(argv[1:])}
+    origin = {"input": str(path.resolve()), "format": source.form}
+    if isinstance(opened, Texts):
+        origin |= {"token_pattern": command.own["token_pattern"], "drop_headers": str(command.own["drop_headers"])}
     splits: dict[str, Summary] = {}
     with compact.Writer(output, source.vocabulary, origin) as writer:
         for split, corpus in progress(source.read(), "writing"):
@@ -109,24 +104,6 @@ def check(command: Command, form: str) -> None:
     for flag in ("test", "vocab"):
         if own[flag] and not Path(own[flag]).exists():
             raise BadInput(f"--{flag}: expected a file, found no {own[flag]}")
-
-
-def reading(command: Command) -> Reading:
-    """What the flags say of the input."""
-    own = command.own
-    base = own["index_base"]
-    if base not in ("", "0", "1"):
-        raise BadInput(f"--index_base: expected 0 or 1, found {base!r}")
-    columns = tuple(filter(None, own["columns"].split(",")))
-    if columns and len(columns) not in (2, 3):
-        raise BadInput(f"--columns: expected document,word or document,word,count, found {own['columns']!r}")
-    return Reading(
-        vocab=Path(own["vocab"]) if own["vocab"] else None,
-        index_base=int(base) if base else None,
-        columns=columns,
-        transposed=own["transposed"],
-        label=own["label"],
-    )
 
 
 def from_texts(command: Command, texts: Texts, how: Reading, dropped: Dropped) -> Source:
@@ -212,14 +189,6 @@ def kept_words(paths: Iterable[str]) -> set[str]:
     """The words of rated pairs, as a vocabulary of lower-cased letters would hold them."""
     words = {word for path in paths for pair in read_pairs(path) for word in pair[:2]}
     return {form for word in words for form in (word.lower(), word.lower().replace("-", ""))}
-
-
-def progress(items: Iterable, what: str) -> Iterator:
-    """The same items, with a bar that counts documents."""
-    with tqdm(desc=what, unit="doc", unit_scale=True, dynamic_ncols=True, mininterval=0.5) as bar:
-        for item in items:
-            yield item
-            bar.update(item.corpus.num_documents if isinstance(item, Part) else 1)
 
 
 @dataclass

@@ -104,7 +104,7 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> st
     """What will run and where the results go."""
     config, train = assembly.config, assembly.train
     remark = f"Note: {assembly.remark}.\n" if assembly.remark else ""
-    how = described(config.refiner, training_refinement(config), assembly.batch_size, assembly.hidden_share)
+    how = described(config.refiner, training_refinement(config), config, assembly.batch_size, train.vocab_size)
     start = f"goes on after epoch {progress.epoch}" if progress.epoch else "begins"
     return (
         f"{remark}{config.name} on {config.dataset} ({train.num_documents:,} documents, {train.vocab_size:,} words) "
@@ -141,7 +141,8 @@ def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
     unigram = {split: unigram_perplexity(assembly.train, assembly.splits[split]) for split in scores}
     columns = {split: asdict(score) for split, score in scores.items()}
     config = assembly.config
-    how = described(config.eval_refiner, evaluation_refinement(config), assembly.batch_size, assembly.hidden_share)
+    sizes = assembly.batch_size, assembly.train.vocab_size
+    how = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     footnote = f"Documents are {how}; {config.precision} products."
     return report.score_table(columns, unigram, config, footnote)
 

@@ -29,6 +29,15 @@ def padded_sizes(batch_size: int, *corpora: Documents) -> tuple[int, ...]:
     return tuple(sorted({typical, _round_up(np.sqrt(typical * longest)), longest}))
 
 
+def doubling_sizes(batch_size: int, corpus: Documents) -> tuple[int, ...]:
+    """Numbers of entries that double from 1,024 until one holds any `batch_size` documents.
+
+    They are the same for many corpora, so that new documents seldom compile a step function anew.
+    """
+    longest = np.sort(corpus.entries())[-batch_size:].sum()
+    return tuple(1024 * 2**power for power in range(max(1, int(np.ceil(np.log2(max(longest, 1024) / 1024))) + 1)))
+
+
 def num_batches(corpus: Documents, batch_size: int) -> int:
     """Batches of an epoch, the last one partial."""
     return -(-corpus.num_documents // batch_size)

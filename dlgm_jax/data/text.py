@@ -15,6 +15,7 @@ from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Source, in_memory
 from dlgm_jax.types import BadInput
 
 WORD = r"\b[a-z][a-z]+\b"
+OTHERS = "\n"  # no word is written so
 BREAK = re.compile(r"<br ?/?>")
 JSON = frozenset((".jsonl", ".json", ".ndjson"))
 Analyser = Callable[[str], list[str]]
@@ -96,6 +97,20 @@ def encoded(read: Callable[[], Iterable[Text]], analyse: Analyser, vocabulary: t
                 yield Document(name, label, [columns[word] for word in counts], list(counts.values()), split)
 
     return Source("texts", vocabulary, lambda: parts(documents(), vocabulary))
+
+
+def encoded_with_others(read: Callable[[], Iterable[Text]], analyse: Analyser, vocabulary: tuple[str, ...]) -> Source:
+    """Counts of the words of a vocabulary and, as one more word, of all others but stop words; all documents stay."""
+    columns = {word: column for column, word in enumerate(vocabulary)}
+    other = len(vocabulary)
+
+    def documents() -> Iterator[Document]:
+        for name, label, text, split in read():
+            known = [word for word in analyse(text) if word in columns or word not in ENGLISH_STOP_WORDS]
+            counts = Counter(columns.get(word, other) for word in known)
+            yield Document(name, label, list(counts), list(counts.values()), split)
+
+    return Source("texts", vocabulary, lambda: parts(documents(), (*vocabulary, OTHERS)))
 
 
 def count_words(

@@ -15,6 +15,7 @@ class Direction(NamedTuple):
     log_singular_value: float
     top: tuple[int, ...]  # rows that it raises most
     bottom: tuple[int, ...]  # rows that it lowers most
+    latent: np.ndarray  # [K], where it points among the latents, of length 1
 
 
 class Units(NamedTuple):
@@ -54,13 +55,15 @@ def directions(jacobian, *, num_directions: int, num_words: int) -> list[Directi
     No word stands at both ends: each end has at most half of them.
     """
     num_words = min(num_words, len(jacobian) // 2)
-    left, values, _ = np.linalg.svd(np.asarray(jacobian, np.float64), full_matrices=False)
+    left, values, right = np.linalg.svd(np.asarray(jacobian, np.float64), full_matrices=False)
     found = []
-    for column, value in zip(left.T[:num_directions], values):
-        order = np.argsort(-column * np.sign(column[np.argmax(np.abs(column))]), kind="stable")
+    for column, value, latent in zip(left.T[:num_directions], values, right):
+        sign = np.sign(column[np.argmax(np.abs(column))])
+        order = np.argsort(-column * sign, kind="stable")
         with np.errstate(divide="ignore"):
             log_value = float(np.log(value))
-        found.append(Direction(log_value, tuple(order[:num_words].tolist()), tuple(order[::-1][:num_words].tolist())))
+        ends = (tuple(end[:num_words].tolist()) for end in (order, order[::-1]))
+        found.append(Direction(log_value, *ends, sign * latent))
     return found
 
 

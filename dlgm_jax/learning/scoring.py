@@ -24,6 +24,7 @@ class DocumentScores(NamedTuple):
     kl: AnyArray  # [B], at the guess
     kl_refined: AnyArray  # [B]
     mean_refined: AnyArray  # [B, K]
+    log_var_refined: AnyArray  # [B, K]
     importance_weighted: AnyArray  # [B], None when not asked for
 
 
@@ -76,6 +77,7 @@ def scorer(
             kl=jax.vmap(model.prior)(guess),
             kl_refined=jax.vmap(model.prior)(refined),
             mean_refined=refined.mean,
+            log_var_refined=refined.log_var,
             importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
         )
 
@@ -92,13 +94,20 @@ def score_corpus(
 
     Raises NonFinite when anything is NaN or infinite.
     """
+    return _summary(*score_documents(score, params, batches, key))
+
+
+def score_documents(
+    score: Callable[[Params, Batch, Array], DocumentScores], params: Params, batches: Iterable[Batch], key: Array
+) -> tuple[DocumentScores, np.ndarray]:
+    """Scores and lengths of every document of `batches`, in float64 on the host: [D] each, [D, K] of the posteriors."""
     parts = []
     for batch in batches:
         scored = jax.tree.map(np.asarray, score(params, batch, key))
         parts.append((jax.tree.map(lambda a, kept=batch.mask > 0: a[kept], scored), batch.length[batch.mask > 0]))
     scores, lengths = zip(*parts)
     joined = jax.tree.map(lambda *columns: np.concatenate(columns).astype(np.float64), *scores)
-    return _summary(joined, np.concatenate(lengths).astype(np.float64))
+    return joined, np.concatenate(lengths).astype(np.float64)
 
 
 def perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
@@ -140,11 +149,16 @@ def unigram_log_likelihoods(train: Documents, corpus: Documents, *, added: float
     return np.concatenate(found)
 
 
-def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
+def check_finite(scores: DocumentScores) -> None:
+    """Raises NonFinite, naming what is not, when anything is NaN or infinite."""
     for name, values in scores._asdict().items():
         if values is not None and not np.isfinite(values).all():
             bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
             raise NonFinite(f"scoring: {name} of {bad.sum()} of {len(bad)} documents is not finite")
+
+
+def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
+    check_finite(scores)
     weighted = scores.importance_weighted
     return Scores(
         documents=len(lengths),

@@ -1,0 +1,211 @@
+"""New documents through a trained model: refined posteriors, perplexities, nearest directions.
+
+python -m experiments.transform --workdir=runs/docstrings-3-M13-fisher-tfidf --input=new.jsonl --output=new.csv
+"""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from dlgm_jax.data import batches
+from dlgm_jax.data.alignment import align
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.inputs import Texts, looks_like, open_input
+from dlgm_jax.data.source import Source
+from dlgm_jax.data.text import WORD, analyser, encoded_with_others, without_header
+from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.spectrum import Direction, directions
+from dlgm_jax.learning import scoring
+from dlgm_jax.run import Run, load_run
+from dlgm_jax.types import BadInput
+from experiments.assembly import (
+    INTROSPECT,
+    SCORE,
+    build_model,
+    choose_precision,
+    described,
+    evaluation_refinement,
+    prepare_runtime,
+)
+from experiments.command import parse, run_main
+from experiments.config import Config
+from experiments.inputs import INPUT_FLAGS, progress, reading
+
+OWN_FLAGS = {
+    "workdir": (None, "the folder of the run"),
+    "input": (None, "a file or a folder, of any format that prepare takes"),
+    "output": (None, "the new file: .npz, .csv or .parquet"),
+} | INPUT_FLAGS
+SETTINGS = ["batch_size", "precision", "psi_beta1", "eval_M", "eval_refiner", "eval_psi_learning_rate", "eval_samples"]
+DIRECTIONS, SHOWN, WORDS = 20, 3, 3  # directions that are named, of a document, and words of each
+
+
+class Transformed(NamedTuple):
+    """Of D documents, in their order."""
+
+    id: list[str]
+    length: np.ndarray  # [D], tokens of known words
+    unknown: np.ndarray  # [D], share of tokens that are of no known word
+    is_prior: np.ndarray  # [D] bool, nothing is known of the document
+    perplexity: np.ndarray  # [D], an upper bound; nan where nothing is known
+    directions: list[str]  # the nearest singular directions of J_mean^log, by their words
+    mean: np.ndarray  # [D, K]
+    log_var: np.ndarray  # [D, K]
+
+
+def main(argv: list[str]) -> None:
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
+    workdir, path, output = (Path(command.text(name)) for name in ("workdir", "input", "output"))
+    if output.suffix not in WRITERS:
+        raise BadInput(f"--output: expected a file {', '.join(WRITERS)}, found {output}")
+    if output.exists():
+        raise BadInput(f"--output: expected a new file, found {output}, which is there already")
+    run = load_run(workdir)
+    config = replace(Config.from_json(run.config), **command.given)
+    command.check_adams(config, asked=("eval_refiner",))
+    prepare_runtime()
+    choose_precision(config.precision)
+    how = reading(command)
+    form = command.own["format"] or looks_like(path, how)
+    sizes = config.batch_size, len(run.vocabulary)
+    refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
+    print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)
+    source = documents(open_input(path, form, how), run, workdir)
+    found = transformed(run, config, (part.corpus for part in progress(source.read(), "transforming")))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    WRITERS[output.suffix](output, found)
+    print(summary(found))
+    print(f"The posteriors are in {output}. Next: load them by column, or look at them with experiments.introspect.")
+
+
+def documents(opened: Source | Texts, run: Run, workdir: Path) -> Source:
+    """What was opened, by documents; texts are cut into words as those of the run were, unknown words among them."""
+    if isinstance(opened, Source):
+        return opened
+    try:
+        origin = json.loads((workdir / "environment.json").read_text(encoding="utf-8"))["origin"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{workdir}/environment.json: expected the facts of a run, found it damaged") from error
+    change = without_header if origin.get("drop_headers") == "True" else lambda text: text
+    analyse = analyser(origin.get("token_pattern", WORD))
+    return encoded_with_others(lambda: map(change, opened.read()), analyse, run.vocabulary)
+
+
+def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transformed:
+    """Posteriors of documents by their words, whatever the order of the columns.
+
+    All documents have the same noise, so a document's posterior does not depend on the others. One of which no word is
+    known has the prior. Raises NonFinite.
+    """
+    model = build_model(config, run.idf)
+    score = scoring.scorer(model, refinement=evaluation_refinement(config), num_samples=config.eval_samples)
+    key = jax.random.key(config.seed)
+    named = directions(
+        jacobian_mean(run.params, jax.random.fold_in(key, INTROSPECT)), num_directions=DIRECTIONS, num_words=WORDS
+    )
+    parts = []
+    for corpus in corpora:
+        known, unknown = align(corpus, run.vocabulary)
+        sizes = batches.doubling_sizes(config.batch_size, known)
+        ordered = batches.ahead(batches.ordered_batches(known, config.batch_size, sizes=sizes))
+        alike = (batch._replace(document=np.zeros_like(batch.document)) for batch in ordered)
+        scores, _ = scoring.score_documents(score, run.params, alike, jax.random.fold_in(key, SCORE))
+        parts.append(_part(known, unknown, scores, named, run.vocabulary))
+    if not parts:
+        raise BadInput("--input: expected documents, found none")
+    return Transformed(*(_joined(columns) for columns in zip(*parts)))
+
+
+def _part(known: Corpus, unknown: np.ndarray, scores, named: list[Direction], vocabulary) -> Transformed:
+    lengths = known.lengths
+    is_prior = lengths == 0
+    scoring.check_finite(scores)
+    mean, log_var = (np.where(is_prior[:, None], 0, x) for x in (scores.mean_refined, scores.log_var_refined))
+    with np.errstate(invalid="ignore", over="ignore"):
+        perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, lengths))
+        share = unknown / np.maximum(unknown + lengths, 1)
+    return Transformed(
+        list(known.ids),
+        lengths,
+        share,
+        is_prior,
+        perplexity,
+        nearest_directions(mean, named, vocabulary),
+        mean,
+        log_var,
+    )
+
+
+def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tuple[str, ...]) -> list[str]:
+    """Of each posterior mean [D, K], the singular directions of largest cosine, by the words at the end it lies at.
+
+    The prior's mean lies along none.
+    """
+    along = means @ np.stack([direction.latent for direction in named]).T
+    order = np.argsort(-np.abs(along), axis=1, kind="stable")[:, :SHOWN]
+
+    def name(row: np.ndarray, place: int) -> str:
+        words = named[place].top if row[place] > 0 else named[place].bottom
+        return f"{'+' if row[place] > 0 else '-'}{place + 1} {' '.join(vocabulary[word] for word in words)}"
+
+    return ["; ".join(name(row, place) for place in places if row[place]) for row, places in zip(along, order)]
+
+
+def _joined(columns: tuple) -> Any:
+    return sum(columns, []) if isinstance(columns[0], list) else np.concatenate(columns)
+
+
+def summary(found: Transformed) -> str:
+    """How many documents there were and how well they are known."""
+    known = found.perplexity[~found.is_prior]
+    perplexity = f"perplexity {np.exp(np.mean(np.log(known))):.1f} (mean over documents)" if len(known) else "no words"
+    return (
+        f"{len(found.id):,} documents, {perplexity}; {100 * found.unknown.mean():.1f}% of a document's words are not "
+        f"known on average; {found.is_prior.sum():,} documents without a known word have the prior."
+    )
+
+
+def columns_of(found: Transformed) -> dict[str, Any]:
+    """One column each, those of the posterior by dimension."""
+    columns: dict[str, Any] = {name: getattr(found, name) for name in Transformed._fields[:6]}
+    for name in ("mean", "log_var"):
+        columns |= {f"{name}_{k + 1}": column for k, column in enumerate(getattr(found, name).T)}
+    return columns
+
+
+def write_npz(path: Path, found: Transformed) -> None:
+    """One array each; loads without pickle."""
+    np.savez_compressed(path, **{name: np.asarray(value) for name, value in found._asdict().items()})
+
+
+def write_csv(path: Path, found: Transformed) -> None:
+    """A row for each document."""
+    columns = columns_of(found)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(list(column) for column in columns.values())))
+
+
+def write_parquet(path: Path, found: Transformed) -> None:
+    """A row for each document. Raises BadInput without pyarrow."""
+    if find_spec("pyarrow") is None:
+        raise BadInput(f"--output: expected pyarrow to write {path}, which is not installed; pip install pyarrow")
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table(columns_of(found)), path)
+
+
+WRITERS = {".npz": write_npz, ".csv": write_csv, ".parquet": write_parquet}
+
+
+if __name__ == "__main__":
+    run_main(main)
