@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,16 +132,8 @@ def _part(known: Corpus, unknown: np.ndarray, scores, named: list[Direction], vo
     with np.errstate(invalid="ignore", over="ignore"):
         perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, lengths))
         share = unknown / np.maximum(unknown + lengths, 1)
-    return Transformed(
-        list(known.ids),
-        lengths,
-        share,
-        is_prior,
-        perplexity,
-        nearest_directions(mean, named, vocabulary),
-        mean,
-        log_var,
-    )
+    near = nearest_directions(mean, named, vocabulary)
+    return Transformed(list(known.ids), lengths, share, is_prior, perplexity, near, mean, log_var)
 
 
 def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tuple[str, ...]) -> list[str]:
@@ -159,7 +152,7 @@ def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tu
 
 
 def _joined(columns: tuple) -> Any:
-    return sum(columns, []) if isinstance(columns[0], list) else np.concatenate(columns)
+    return list(chain(*columns)) if isinstance(columns[0], list) else np.concatenate(columns)
 
 
 def summary(found: Transformed) -> str:
@@ -182,7 +175,8 @@ def columns_of(found: Transformed) -> dict[str, Any]:
 
 def write_npz(path: Path, found: Transformed) -> None:
     """One array each; loads without pickle."""
-    np.savez_compressed(path, **{name: np.asarray(value) for name, value in found._asdict().items()})
+    arrays: Any = {name: np.asarray(value) for name, value in found._asdict().items()}
+    np.savez_compressed(path, **arrays)
 
 
 def write_csv(path: Path, found: Transformed) -> None:

@@ -62,8 +62,8 @@ def directions(jacobian, *, num_directions: int, num_words: int) -> list[Directi
         order = np.argsort(-column * sign, kind="stable")
         with np.errstate(divide="ignore"):
             log_value = float(np.log(value))
-        ends = (tuple(end[:num_words].tolist()) for end in (order, order[::-1]))
-        found.append(Direction(log_value, *ends, sign * latent))
+        top, bottom = (tuple(end[:num_words].tolist()) for end in (order, order[::-1]))
+        found.append(Direction(log_value, top, bottom, sign * latent))
     return found
 
 
