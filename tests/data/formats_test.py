@@ -1,0 +1,296 @@
+"""Every format is written here by hand, seen by what it holds, and read back."""
+
+import csv
+import gzip
+import json
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
+
+from dlgm_jax import BadInput
+from dlgm_jax.data.alignment import align
+from dlgm_jax.data.inputs import FORMATS, looks_like, open_input
+from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
+from tests.conftest import as_corpus
+
+RNG = np.random.default_rng(1)
+COUNTS = RNG.poisson(0.8, (12, 5))
+COUNTS[4] = 0
+COUNTS[:, 2] += COUNTS.sum(axis=0)[2] == 0
+WORDS = ("river", "bank", "money", "loan", "fish")
+
+
+def vocabulary(path):
+    path.write_text("".join(f"{word}\n" for word in WORDS))
+
+
+def pairs(row, base):
+    return " ".join(f"{word + base}:{count}" for word, count in enumerate(row) if count)
+
+
+def svmlight(folder):
+    text = "".join(f"{row % 2} qid:3 {pairs(counts, 1)} # {row}\n" for row, counts in enumerate(COUNTS))
+    (folder / "counts.svm").write_text(text.replace("qid:3 ", "", 3))
+    vocabulary(folder / "names.txt")
+    return folder / "counts.svm", Reading(index_base=1, vocab=folder / "names.txt")
+
+
+def ldac(folder):
+    (folder / "ap.dat").write_text("".join(f"{np.sum(row > 0)} {pairs(row, 0)}\n" for row in COUNTS))
+    vocabulary(folder / "ap.vocab")
+    return folder / "ap.dat", Reading()
+
+
+def uci(folder):
+    rows = [f"{d + 1} {w + 1} {COUNTS[d, w]}\n" for d, w in zip(*np.nonzero(COUNTS))]
+    with gzip.open(folder / "docword.kos.txt.gz", "wt") as file:
+        file.write(f"{len(COUNTS)}\n{len(WORDS)}\n{len(rows)}\n" + "".join(rows))
+    vocabulary(folder / "vocab.kos.txt")
+    return folder, Reading()
+
+
+def mtx(folder):
+    scipy.io.mmwrite(folder / "counts.mtx", scipy.sparse.coo_matrix(COUNTS))
+    vocabulary(folder / "vocab.txt")
+    return folder / "counts.mtx", Reading()
+
+
+def tenx(folder):
+    scipy.io.mmwrite(folder / "matrix.mtx", scipy.sparse.coo_matrix(COUNTS.T))
+    (folder / "features.tsv").write_text("".join(f"{word}\tx\tGene\n" for word in WORDS))
+    (folder / "barcodes.tsv").write_text("".join(f"cell{row}\n" for row in range(len(COUNTS))))
+    return folder, Reading()
+
+
+def npz(folder):
+    scipy.sparse.save_npz(folder / "counts.npz", scipy.sparse.csc_matrix(COUNTS.T))
+    vocabulary(folder / "vocab.txt")
+    return folder / "counts.npz", Reading(transposed=True)
+
+
+def topmost(folder):
+    for split in ("train", "test"):
+        scipy.sparse.save_npz(folder / f"{split}_bow.npz", scipy.sparse.csr_matrix(COUNTS))
+    (folder / "train_labels.txt").write_text("a\n" * len(COUNTS))
+    vocabulary(folder / "vocab.txt")
+    return folder, Reading()
+
+
+def octis(folder):
+    splits = ["train"] * 6 + ["val"] * 3 + ["test"] * 3
+    lines = [" ".join(np.repeat(WORDS, row)) + f"\t{split}\tx\n" for row, split in zip(COUNTS, splits)]
+    (folder / "corpus.tsv").write_text("".join(lines))
+    vocabulary(folder / "vocabulary.txt")
+    return folder, Reading()
+
+
+def table(folder):
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["when", "word", "count", "document"])
+        writer.writerows(["x", WORDS[w], COUNTS[d, w], f"d{d:02d}"] for d, w in zip(*np.nonzero(COUNTS)))
+    return folder / "table.csv", Reading()
+
+
+def parquet(folder):
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import table
+
+    places = list(zip(*np.nonzero(COUNTS)))
+    columns = {"who": [f"d{d:02d}" for d, _ in places], "what": [WORDS[w] for _, w in places]}
+    pyarrow.write_table(table(columns | {"n": [float(COUNTS[place]) for place in places]}), folder / "t.parquet")
+    return folder / "t.parquet", Reading(columns=("who", "what", "n"))
+
+
+def hdf5(folder):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(folder / "cells.h5", "w") as file:
+        file["X"], file["Y"] = COUNTS.astype(float), np.arange(12) % 2 + 1.0
+    return folder / "cells.h5", Reading()
+
+
+def h5ad(folder):
+    anndata = pytest.importorskip("anndata")
+    import pandas
+
+    obs = pandas.DataFrame({"kind": ["a"] * 12}, index=[f"cell{row}" for row in range(12)])
+    found = anndata.AnnData(
+        scipy.sparse.csr_matrix(COUNTS.astype(np.float32)), obs, pandas.DataFrame(index=list(WORDS))
+    )
+    found.write_h5ad(folder / "cells.h5ad")
+    return folder / "cells.h5ad", Reading(label="kind")
+
+
+WRITERS = {
+    "svmlight": svmlight,
+    "ldac": ldac,
+    "uci": uci,
+    "mtx": mtx,
+    "10x": tenx,
+    "npz": npz,
+    "topmost": topmost,
+    "octis": octis,
+    "triplets": table,
+    "parquet": parquet,
+    "hdf5": hdf5,
+    "h5ad": h5ad,
+}
+NAMES = {"10x": "mtx", "topmost": "npz", "parquet": "triplets", "h5ad": "hdf5"}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+def test_a_format_is_seen_and_read(tmp_path, name):
+    path, how = WRITERS[name](tmp_path)
+    assert looks_like(path, how) == NAMES.get(name, name)
+    source = open_input(path, "", how)
+    for _ in range(2):  # it can be read again
+        corpora = in_memory(source)
+        found = np.concatenate([named(corpus) for corpus in corpora.values()])
+        expected = np.delete(COUNTS, 4, axis=0) if name in ("triplets", "parquet") else COUNTS
+        np.testing.assert_array_equal(found[: len(expected)], expected)
+    splits = {"octis": ["train", "validation", "test"], "topmost": ["train", "test"]}
+    assert list(corpora) == splits.get(name, [EVERYTHING])
+    labelled = {"svmlight": list("01" * 6), "octis": ["x"] * 6, "topmost": ["a"] * 12, "h5ad": ["a"] * 12}
+    labelled |= {"hdf5": list("12" * 6)}
+    labels = next(iter(corpora.values())).labels
+    assert labels == (tuple(labelled[name]) if name in labelled else None)
+
+
+def named(corpus):
+    """Dense counts in the order of WORDS, by name where there are names."""
+    words = WORDS if set(corpus.vocabulary) == set(WORDS) else tuple(map(str, range(1, 6)))
+    return align(corpus, words).corpus.counts.toarray()
+
+
+def test_ids_are_words_where_there_is_no_vocabulary(tmp_path):
+    (tmp_path / "a.svm").write_text("1 7:1 900000000:2\n1 7:5\n")
+    (tmp_path / "b.dat").write_text("2 7:1 900000000:2\n1 0:5\n")
+    found = in_memory(open_input(tmp_path / "a.svm", "svmlight", Reading(index_base=1)))[EVERYTHING]
+    assert (found.vocabulary, found.counts.toarray().tolist()) == (("7", "900000000"), [[1, 2], [5, 0]])
+    found = in_memory(open_input(tmp_path / "b.dat", "", Reading()))[EVERYTHING]
+    assert (found.vocabulary, found.counts.toarray().tolist()) == (("0", "7", "900000000"), [[0, 1, 2], [5, 0, 0]])
+
+
+def test_texts_are_what_is_left(tmp_path):
+    (tmp_path / "a.txt").write_text("the river 3:15\nbank\n")
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": "1 1:2"}) + "\n")
+    assert looks_like(tmp_path / "a.txt", Reading()) == looks_like(tmp_path / "b.jsonl", Reading()) == "text"
+    assert looks_like(tmp_path, Reading()) == "text"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "message"),
+    [
+        ("svmlight", "1 1:1\n", "--index_base: expected 0 or 1, where the ids of file begin"),
+        ("svmlight base", "1 0:1\n", r"file:1: expected ids from 1, found '0:1'; are the ids of this file 0-based"),
+        ("svmlight base", "1 1:1.5\n", r"file:1: expected a count from 0 to 2147483647, found '1:1\.5'"),
+        ("svmlight base", "1:1 2:1\n", "file:1: expected a label first, found '1:1'"),
+        ("svmlight base", "# nothing\n", "file: expected documents with words, found none"),
+        ("ldac", "2 1:1\n", "file:1: expected 2 pairs id:count, as the line says, found 1"),
+        ("ldac", "x 1:1\n", "file:1: expected the number of pairs first, from 0 to"),
+        ("ldac", f"1 {'9' * 400}:1\n", "file:1: expected an id from 0 to 2147483647"),
+        ("mtx", "%%MatrixMarket matrix array real general\n1 1\n1\n", "file:1: expected a coordinate MatrixMarket"),
+        (
+            "mtx",
+            "%%MatrixMarket matrix coordinate real general\n2 2 900\n1 1 1\n",
+            "file:2: expected 900 entries, which",
+        ),
+        ("mtx", f"%%MatrixMarket matrix coordinate real general\n{10**9} 2 1\n1 1 1\n", "file:2: expected at most"),
+        ("mtx", "%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 1\n", "file: expected a MatrixMarket file"),
+        (
+            "mtx",
+            "%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 -1\n",
+            "counts: expected whole numbers from 0",
+        ),
+        ("npz", "PK nothing", "file: expected a sparse matrix"),
+        ("triplets", "document,word\na\n", "file:2: expected 2 fields, found fewer"),
+        ("triplets", "document,word,count\na,b,x\n", "file:2: expected a count from 0 to 2147483647, found 'x'"),
+        ("triplets", "user,word\na,b\n", "file:1: expected the columns document, word, found no document"),
+        ("triplets", "document,word\n", "file: expected rows, found"),
+        ("triplets", 'document,word\n"a,b\n', "file:2: expected comma-separated values"),
+        ("hdf5", "nothing", "file: expected an HDF5 file"),
+        ("parquet", "PAR1nothing", "file: expected a Parquet file"),
+        ("other", "x", "--format: expected one of hdf5, npz, nvdm"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, form, text, message):
+    (tmp_path / "file").write_text(text)
+    vocabulary(tmp_path / "vocab.txt")
+    how = Reading(
+        index_base=1 if form.endswith("base") else None, vocab=tmp_path / "vocab.txt" if form == "npz" else None
+    )
+    name = {"parquet": "triplets"}.get(form, form.split()[0])
+    if form == "ldac":
+        (tmp_path / "vocab.txt").unlink()
+    with pytest.raises(BadInput, match=message) as caught:
+        in_memory(open_input(tmp_path / "file", name, how))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("12\n5\n", "12\n6\n"), "docword.kos.txt:2: expected 5 words"),
+        (
+            lambda text: text.replace("12\n5\n", f"{10**8}\n5\n"),
+            "docword.kos.txt:1: expected at most 1000000 documents",
+        ),
+        (lambda text: text + "1 1 1\n", "expected documents in order, each in one piece, found 1 after 12"),
+        (lambda text: text + "12 9 1\n", "expected a word from 1 to 5, found '9'"),
+        (lambda text: "\n".join(text.split("\n")[:-2]) + "\n", r"expected \d+ lines of counts, as its third line says"),
+        (lambda text: "12\n", "expected three lines of sizes first, found 1"),
+        (lambda text: text + "12 1\n", "expected document, word and count, found '12 1'"),
+    ],
+)
+def test_bad_docwords_are_one_line(tmp_path, change, message):
+    uci(tmp_path)
+    text = gzip.decompress((tmp_path / "docword.kos.txt.gz").read_bytes()).decode()
+    (tmp_path / "docword.kos.txt.gz").unlink()
+    (tmp_path / "docword.kos.txt").write_text(change(text))
+    with pytest.raises(BadInput, match=message):
+        in_memory(open_input(tmp_path, "", Reading()))
+
+
+def test_a_bad_octis_line_is_named(tmp_path):
+    octis(tmp_path)
+    for line, message in (("zebra\ttrain\tx", "words of the vocabulary, found 'zebra'"), ("river\tnever\tx", "split")):
+        (tmp_path / "corpus.tsv").write_text(f"river\ttrain\tx\n{line}\n")
+        with pytest.raises(BadInput, match=rf"corpus\.tsv:2: expected .*{message}"):
+            in_memory(open_input(tmp_path, "", Reading()))
+
+
+def test_archives_that_claim_more_than_they_hold_are_refused(tmp_path):
+    vocabulary(tmp_path / "vocab.txt")
+    path = tmp_path / "counts.npz"
+    huge = scipy.sparse.csr_matrix(([1], ([0], [0])), (2**28, 5))
+    np.savez_compressed(path, format=b"csr", shape=huge.shape, indptr=huge.indptr[:2], indices=[0], data=[1])
+    with pytest.raises(BadInput, match=r"counts\.npz: expected a sparse matrix"):
+        open_input(path, "", Reading())
+    np.savez_compressed(path, data=np.zeros(2**27, np.uint8))
+    with pytest.raises(BadInput, match=r"counts\.npz: expected (at most 200 times|a sparse)"):
+        open_input(path, "", Reading())
+
+
+def test_an_archive_of_lines_is_bounded(tmp_path):
+    with gzip.open(tmp_path / "a.txt.gz", "wb") as file:
+        for _ in range(140):
+            file.write(b"\n" * 2**20)
+    with pytest.raises(BadInput, match=r"a\.txt\.gz: expected at most 200 times what the archive weighs"):
+        list(open_input(tmp_path / "a.txt.gz", "text", Reading()).read())
+
+
+def test_words_are_aligned_by_name():
+    corpus = as_corpus(COUNTS)
+    order = [3, 0, 4]
+    words = (*(corpus.vocabulary[column] for column in order), "new")
+    found, unknown = align(corpus, words)
+    np.testing.assert_array_equal(found.counts.toarray(), np.c_[COUNTS[:, order], np.zeros(12, int)])
+    np.testing.assert_array_equal(unknown, COUNTS[:, [1, 2]].sum(axis=1))
+    assert (found.ids, found.vocabulary) == (corpus.ids, words)
+
+
+def test_every_format_has_its_own_file():
+    assert all({"holds", "source"} <= set(dir(form)) for form in FORMATS.values())
