@@ -7,10 +7,12 @@ entries, so that a step function compiles at most three times.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 
-from dlgm_jax.data.corpus import Documents
+from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.types import Batch, Csr
 
 
@@ -49,6 +51,24 @@ def epoch_batches(
 def ordered_batches(corpus: Documents, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
     """All documents once, in corpus order."""
     yield from _in_turn(corpus, np.arange(corpus.num_documents), batch_size, sizes)
+
+
+def marked_batches(corpus: Corpus, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
+    """As `ordered_batches`, where a number made of its words and counts stands for the index of a document.
+
+    Noise that belongs to the document is then the same wherever these words and counts occur.
+    """
+    counts = corpus.counts
+    words, values = counts.indices.astype("<i4"), counts.data.astype("<f4")
+    marks = [crc32(values[start:end], crc32(words[start:end])) >> 1 for start, end in pairwise(counts.indptr)]
+    marks = np.array(marks, np.int32)
+    for batch in ordered_batches(corpus, batch_size, sizes=sizes):
+        yield batch._replace(document=marks[batch.document])
+
+
+def powers_of_two(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes rounded up, so that corpora that are alike have the same."""
+    return tuple(sorted({1 << (size - 1).bit_length() for size in sizes}))
 
 
 def ahead(batches: Iterable[Batch], number: int = 2) -> Iterator[Batch]:

@@ -92,13 +92,23 @@ def score_corpus(
 
     Raises NonFinite when anything is NaN or infinite.
     """
+    return _summary(*document_scores(score, params, batches, key))
+
+
+def document_scores(
+    score: Callable[[Params, Batch, Array], DocumentScores],
+    params: Params,
+    batches: Iterable[Batch],
+    key: Array,
+) -> tuple[DocumentScores, np.ndarray]:
+    """Scores of every document of `batches`, and their lengths [D], in float64 on the host."""
     parts = []
     for batch in batches:
         scored = jax.tree.map(np.asarray, score(params, batch, key))
         parts.append((jax.tree.map(lambda a, kept=batch.mask > 0: a[kept], scored), batch.length[batch.mask > 0]))
     scores, lengths = zip(*parts)
     joined = jax.tree.map(lambda *columns: np.concatenate(columns).astype(np.float64), *scores)
-    return _summary(joined, np.concatenate(lengths).astype(np.float64))
+    return joined, np.concatenate(lengths).astype(np.float64)
 
 
 def perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
