@@ -146,8 +146,10 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def sample(self, n_samples=1, *, length=100, random_state=None):
         """Draws z ~ N(0, I) and then `length` words for each row: whole counts, CSR [n_samples, V].
 
-        `length` is one number or [n_samples] of them.
+        `length` is one number or [n_samples] of them. Raises ValueError for fewer than one row or word counts below 0.
         """
+        if found := wrong(n_samples, CHECKS["positive"]):
+            raise ValueError(f"n_samples: {found}")
         theta, random = self.params_.theta, check_random_state(random_state)
         draw = partial(jax.jit(log_probs), jax.device_put(theta))
         lengths = np.broadcast_to(length, (n_samples,))
