@@ -108,18 +108,6 @@ def test_a_row_depends_on_itself_alone(fitted, refiner):
     assert np.unique(latents[:70], axis=0).shape[0] > 60
 
 
-def test_noise_differs_between_rows():
-    """Two rows that q and p cannot tell apart but by their noise."""
-    estimator = DLGM(**UNREFINED, random_state=0).fit(X)
-    theta = estimator.params_.theta
-    flat = theta._replace(output=theta.output._replace(bias=0 * theta.output.bias))
-    estimator.state_ = estimator.state_._replace(params=estimator.params_._replace(theta=flat))
-    rows = np.eye(12)[:2]
-    bounds = estimator.score_samples(np.concatenate([rows, rows]))
-    assert bounds[0] != bounds[1]
-    np.testing.assert_array_equal(bounds[:2], bounds[2:])
-
-
 def test_every_form_of_the_same_counts_gives_the_same(fitted):
     expected = fitted.transform(X)
     csr = scipy.sparse.csr_matrix(X)
