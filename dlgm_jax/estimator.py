@@ -11,22 +11,17 @@ import scipy.sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
-from dlgm_jax.data.batches import ahead, epoch_batches, marked_batches, padded_sizes, powers_of_two
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.features import idf
 from dlgm_jax.introspection.jacobian import jacobian_mean
-from dlgm_jax.learning import compiled, saved, scoring
+from dlgm_jax.learning import compiled, rows, saved, scoring
 from dlgm_jax.learning.latents import corpus_posteriors
-from dlgm_jax.learning.loop import one_pass
 from dlgm_jax.models.dlgm import log_probs
 from dlgm_jax.settings import CHECKS, wrong, wrong_evaluations
 from dlgm_jax.types import BadInput, Params
 
 INIT, TRAIN, INFER, INTROSPECT = range(4)  # uses of the seed
-ROWS = 64  # of every batch that is not trained on: among so many, the bits of a row do not depend on the others
-FEWEST = 64  # a training batch has a multiple of so many rows, or batch_size
 KINDS = [np.float64, np.float32, np.int64, np.int32]  # of counts that are taken as they are
 PSI_BETA1 = 0.1  # of Adam as the refiner
 KEPT = ("seed_", "n_iter_", "n_samples_seen_", "bound_curve_")
@@ -263,8 +258,6 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.document_frequencies_ = self.document_frequencies_ + corpus.document_frequencies()
         self.n_samples_seen_ += corpus.num_documents
 
-        batch_size = min(self.batch_size, FEWEST * -(-corpus.num_documents // FEWEST))
-        sizes = powers_of_two(padded_sizes(batch_size, corpus))
         step = compiled.training_step(
             self.features,
             self._refinement(self.M),
@@ -274,27 +267,21 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             input_dropout=self.input_dropout,
             length_weighting=self.length_weighting,
         )
-        state, key = jax.tree.map(jax.numpy.array, self.state_), self._key(TRAIN)
-        with threadpool_limits(1, user_api="blas"):
-            for epoch in range(self.n_iter_ + 1, self.n_iter_ + passes + 1):
-                order = epoch_batches(corpus, batch_size, seed=self.seed_, epoch=epoch, sizes=sizes)
-                state, bound = one_pass(state, partial(step, self.idf_), ahead(order), jax.random.fold_in(key, epoch))
-                self.bound_curve_ = (*self.bound_curve_, bound)
-                if self.verbose:
-                    print(f"pass {epoch}: bound {bound:.4f} nats a word")
-        self.state_ = jax.device_get(state)
-        self.n_iter_ += passes
+        epochs = range(self.n_iter_ + 1, self.n_iter_ + passes + 1)
+        settings = {"batch_size": self.batch_size, "seed": self.seed_, "epochs": epochs}
+        for state, bound in rows.passes(self.state_, partial(step, self.idf_), corpus, self._key(TRAIN), **settings):
+            self.state_, self.bound_curve_, self.n_iter_ = state, (*self.bound_curve_, bound), self.n_iter_ + 1
+            if self.verbose:
+                print(f"pass {self.n_iter_}: bound {bound:.4f} nats a word")
+        self.state_ = jax.device_get(self.state_)
 
     def _refinement(self, M: int) -> compiled.How:
         return self.refiner, M, self.psi_learning_rate, PSI_BETA1
 
     def _on_rows(self, X, gather, function):
-        """`gather` (corpus_posteriors or document_scores) of what `function` finds for each row of X."""
         check_is_fitted(self, "state_")
         corpus = self._read(X, reset=False)
-        batches = marked_batches(corpus, ROWS, sizes=powers_of_two(padded_sizes(ROWS, corpus)))
-        with threadpool_limits(1, user_api="blas"):
-            return gather(partial(function, self.idf_), jax.device_put(self.params_), ahead(batches), self._key(INFER))
+        return rows.on_rows(gather, partial(function, self.idf_), self.params_, corpus, self._key(INFER))
 
     def _bounds(self, X) -> tuple[np.ndarray, np.ndarray]:
         score = compiled.scorer(self.features, self._refinement(self.eval_M), self.eval_samples)

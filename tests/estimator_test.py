@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from dlgm_jax import DLGM, BadInput, NonFinite, infer, jacobian_mean, refine, tfidf, token_information
-from dlgm_jax.estimator import INFER, INTROSPECT, ROWS
+from dlgm_jax.estimator import INFER, INTROSPECT
+from dlgm_jax.learning.rows import ROWS
 from dlgm_jax.learning.scoring import unigram_perplexity
 from tests import oracles
 from tests.conftest import as_corpus, log_linear_corpus
