@@ -1,10 +1,15 @@
 """What the inference network reads: tf-idf and normalised counts, of one dense document and of a flat batch."""
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import Array, Csr
+
+FEATURES = ("tfidf", "tfidf_smooth", "norm")
 
 
 def idf(document_frequencies, num_documents, *, smooth: bool = False) -> Array:
@@ -43,6 +48,11 @@ def batch_normalised_counts(counts: Csr) -> Csr:
     """`normalised_counts` of every row of a flat batch."""
     totals = row_sums(counts, counts.values)[counts.rows]
     return counts._replace(values=_divide(counts.values, _positive(totals), totals > 0))
+
+
+def batch_features(name: str, idf) -> Callable[[Csr], Csr]:
+    """What the inference network reads of a batch, by its name in FEATURES; `idf` [V] in the form of that name."""
+    return batch_normalised_counts if name == "norm" else partial(batch_tfidf, idf=jnp.asarray(idf))
 
 
 def drop_words(features: Csr, document_keys: Array, rate: float) -> Csr:

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import pairwise
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from threadpoolctl import threadpool_limits
@@ -15,9 +14,8 @@ from threadpoolctl import threadpool_limits
 from dlgm_jax import features
 from dlgm_jax.data import batches, datasets
 from dlgm_jax.data.corpus import Documents, split_validation
-from dlgm_jax.inference import fisher
-from dlgm_jax.learning import refinement, scoring, steps
-from dlgm_jax.learning.refinement import Refinement
+from dlgm_jax.learning import scoring, steps
+from dlgm_jax.learning.refinement import Refinement, chosen
 from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
@@ -102,13 +100,6 @@ class Assembly:
         return score_split
 
 
-def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
-    """The refinement that costs M - 1 gradient evaluations of log p(x|z) per document."""
-    if refiner == "fisher":
-        return refinement.preconditioned((M - 1) // fisher.EVALUATIONS_PER_STEP)
-    return refinement.adam(M - 1, learning_rate, b1)
-
-
 def training_refinement(config: Config) -> Refinement:
     """What the flags ask for in training."""
     return chosen(config.refiner, config.M, config.psi_learning_rate, config.psi_beta1)
@@ -157,12 +148,7 @@ def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
 
 def build_model(config: Config, idf: np.ndarray) -> Model:
     """The model that a config means, reading features by `idf` [V]."""
-    encoded = (
-        features.batch_normalised_counts
-        if config.features == "norm"
-        else partial(features.batch_tfidf, idf=jnp.asarray(idf))
-    )
-    return dlgm(encoded, **model_sizes(config.to_json()))
+    return dlgm(features.batch_features(config.features, idf), **model_sizes(config.to_json()))
 
 
 def choose_precision(name: str) -> None:

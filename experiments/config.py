@@ -1,20 +1,17 @@
 """What a run is: one frozen, validated Config, from which the flags are generated."""
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from math import isfinite
 from typing import Any
 
+from dlgm_jax import settings
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.datasets import NAMED
-from dlgm_jax.inference.fisher import EVALUATIONS_PER_STEP
 from dlgm_jax.networks import ACTIVATIONS
+from dlgm_jax.settings import wrong, wrong_evaluations
 from dlgm_jax.types import BadInput
 
-FEATURES = ("tfidf", "tfidf_smooth", "norm")
 SCHEDULES = ("constant", "cosine")
-REFINERS = ("adam", "fisher")
 PRECISIONS = ("float32", "tf32", "bf16")
 WIDTHS = {1: (), 3: (400, 400)}
 
@@ -83,13 +80,11 @@ class Config:
         for item in fields(self):
             check = item.metadata["check"]
             value = getattr(self, item.name)
-            if check and value is not None:
-                expected, holds = CHECKS[check]
-                if not holds(value):
-                    raise BadInput(f"--{item.name}: expected {expected}, found {value!r}")
+            if check and value is not None and (found := wrong(value, CHECKS[check])):
+                raise BadInput(f"--{item.name}: {found}")
         for flag, M, refiner in (("M", self.M, self.refiner), ("eval_M", self.eval_M, self.eval_refiner)):
-            if refiner == "fisher" and (M - 1) % EVALUATIONS_PER_STEP:
-                raise BadInput(f"--{flag}: expected an odd number as 13, two evaluations a step of fisher, found {M}")
+            if found := wrong_evaluations(M, refiner):
+                raise BadInput(f"--{flag}: {found}")
 
     def resolved(self) -> "Config":
         """With widths filled in by --model, and a folder by its whole path."""
@@ -130,21 +125,12 @@ class Config:
         return cls(**settings)
 
 
-CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+CHECKS: dict[str, settings.Check] = {
+    **settings.CHECKS,
     "model": ("1 or 3", lambda v: v in WIDTHS),
-    "widths": ("whole numbers from 1 to 100,000", lambda v: all(1 <= width <= 100_000 for width in v)),
-    "size": ("a whole number from 1 to 100,000", lambda v: 1 <= v <= 100_000),
-    "positive": ("a whole number from 1 to 2147483647", lambda v: 1 <= v < 2**31),
-    "natural": ("a whole number from 0 to 2147483647", lambda v: 0 <= v < 2**31),
     "name": ("a name or a folder", lambda v: v.strip()),
-    "above_zero": ("a number above 0", lambda v: isfinite(v) and v > 0),
-    "not_negative": ("a number from 0", lambda v: isfinite(v) and v >= 0),
-    "share": ("a number from 0 to below 1", lambda v: 0 <= v < 1),
-    "features": (f"one of {', '.join(FEATURES)}", lambda v: v in FEATURES),
-    "refiner": (f"one of {', '.join(REFINERS)}", lambda v: v in REFINERS),
     "precision": (f"one of {', '.join(PRECISIONS)}", lambda v: v in PRECISIONS),
     "schedule": (f"one of {', '.join(SCHEDULES)}", lambda v: v in SCHEDULES),
-    "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda v: v in ACTIVATIONS),
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

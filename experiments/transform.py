@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dlgm_jax.data import batches
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import Texts, looks_like, open_input
@@ -23,7 +22,7 @@ from dlgm_jax.data.source import Source
 from dlgm_jax.data.text import WORD, analyser, encoded_with_others, without_header
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import Direction, directions
-from dlgm_jax.learning import scoring
+from dlgm_jax.learning import rows, scoring
 from dlgm_jax.run import Run, load_run
 from dlgm_jax.types import BadInput
 from experiments.assembly import (
@@ -44,7 +43,7 @@ OWN_FLAGS = {
     "input": (None, "a file or a folder, of any format that prepare takes"),
     "output": (None, "the new file: .npz, .csv or .parquet"),
 } | INPUT_FLAGS
-SETTINGS = ["batch_size", "precision", "psi_beta1", "eval_M", "eval_refiner", "eval_psi_learning_rate", "eval_samples"]
+SETTINGS = ["precision", "psi_beta1", "eval_M", "eval_refiner", "eval_psi_learning_rate", "eval_samples"]
 DIRECTIONS, SHOWN, WORDS = 20, 3, 3  # directions that are named, of a document, and words of each
 
 
@@ -75,7 +74,7 @@ def main(argv: list[str]) -> None:
     choose_precision(config.precision)
     how = reading(command)
     form = command.own["format"] or looks_like(path, how)
-    sizes = config.batch_size, len(run.vocabulary)
+    sizes = rows.ROWS, len(run.vocabulary)
     refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)
     source = documents(open_input(path, form, how), run, workdir)
@@ -102,8 +101,8 @@ def documents(opened: Source | Texts, run: Run, workdir: Path) -> Source:
 def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transformed:
     """Posteriors of documents by their words, whatever the order of the columns.
 
-    All documents have the same noise, so a document's posterior does not depend on the others. One of which no word is
-    known has the prior. Raises NonFinite.
+    A document's noise is drawn by what it holds, so its posterior does not depend on the others. One of which no word
+    is known has the prior. Raises NonFinite.
     """
     model = build_model(config, run.idf)
     score = scoring.scorer(model, refinement=evaluation_refinement(config), num_samples=config.eval_samples)
@@ -114,10 +113,7 @@ def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transfor
     parts = []
     for corpus in corpora:
         known, unknown = align(corpus, run.vocabulary)
-        sizes = batches.doubling_sizes(config.batch_size, known)
-        ordered = batches.ahead(batches.ordered_batches(known, config.batch_size, sizes=sizes))
-        alike = (batch._replace(document=np.zeros_like(batch.document)) for batch in ordered)
-        scores, _ = scoring.score_documents(score, run.params, alike, jax.random.fold_in(key, SCORE))
+        scores, _ = rows.on_rows(scoring.document_scores, score, run.params, known, jax.random.fold_in(key, SCORE))
         parts.append(_part(known, unknown, scores, named, run.vocabulary))
     if not parts:
         raise BadInput("--input: expected documents, found none")

@@ -11,7 +11,7 @@ FLOORS = {
     **dict.fromkeys(("distributions", "networks", "features", "sparse", "embeddings", "data"), 2),
     "inference": 3,
     "models": 4,
-    **dict.fromkeys(("learning", "introspection", "run"), 5),
+    **dict.fromkeys(("learning", "introspection", "run", "settings"), 5),
     **dict.fromkeys(("estimator", "export"), 6),
     "": 6,  # the package's own list of public names
     "experiments": 7,
@@ -20,6 +20,8 @@ ROOMS = {
     "orbax": "dlgm_jax/learning/checkpoints.py",
     "matplotlib": "experiments/plots.py",
     "absl": "experiments/command.py",
+    "sklearn.base": "dlgm_jax/estimator.py",
+    "sklearn.utils": "dlgm_jax/estimator.py",
     "sklearn.datasets": "dlgm_jax/data/datasets.py",
     "sklearn.feature_extraction.text": "dlgm_jax/data/text.py",
     "sklearn.cluster": "dlgm_jax/embeddings/clusters.py",

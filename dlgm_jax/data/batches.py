@@ -7,10 +7,12 @@ entries, so that a step function compiles at most three times.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 
-from dlgm_jax.data.corpus import Documents
+from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.types import Batch, Csr
 
 
@@ -27,15 +29,6 @@ def padded_sizes(batch_size: int, *corpora: Documents) -> tuple[int, ...]:
         longest = max(longest, np.sort(entries)[-taken:].sum())
     typical, longest = _round_up(min(typical, longest)), _round_up(longest)
     return tuple(sorted({typical, _round_up(np.sqrt(typical * longest)), longest}))
-
-
-def doubling_sizes(batch_size: int, corpus: Documents) -> tuple[int, ...]:
-    """Numbers of entries that double from 1,024 until one holds any `batch_size` documents.
-
-    They are the same for many corpora, so that new documents seldom compile a step function anew.
-    """
-    longest = np.sort(corpus.entries())[-batch_size:].sum()
-    return tuple(1024 * 2**power for power in range(max(1, int(np.ceil(np.log2(max(longest, 1024) / 1024))) + 1)))
 
 
 def num_batches(corpus: Documents, batch_size: int) -> int:
@@ -58,6 +51,24 @@ def epoch_batches(
 def ordered_batches(corpus: Documents, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
     """All documents once, in corpus order."""
     yield from _in_turn(corpus, np.arange(corpus.num_documents), batch_size, sizes)
+
+
+def marked_batches(corpus: Corpus, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
+    """As `ordered_batches`, where a number made of its words and counts stands for the index of a document.
+
+    Noise that belongs to the document is then the same wherever these words and counts occur.
+    """
+    counts = corpus.counts
+    words, values = counts.indices.astype("<i4"), counts.data.astype("<f4")
+    marks = [crc32(values[start:end], crc32(words[start:end])) >> 1 for start, end in pairwise(counts.indptr)]
+    marks = np.array(marks, np.int32)
+    for batch in ordered_batches(corpus, batch_size, sizes=sizes):
+        yield batch._replace(document=marks[batch.document])
+
+
+def powers_of_two(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes rounded up, so that corpora that are alike have the same."""
+    return tuple(sorted({1 << (size - 1).bit_length() for size in sizes}))
 
 
 def ahead(batches: Iterable[Batch], number: int = 2) -> Iterator[Batch]:

@@ -67,7 +67,8 @@ def fit(
     while not progress.finished(epochs, patience):
         epoch = progress.epoch + 1
         try:
-            state, elbo_per_word = _epoch(state, step, batches(epoch), jax.random.fold_in(key, epoch), watcher)
+            epoch_key = jax.random.fold_in(key, epoch)
+            state, elbo_per_word = one_pass(state, step, batches(epoch), epoch_key, watcher.stepped)
             scores = _validated(state, validate)
         except NonFinite as error:
             last = checkpoints.latest()
@@ -113,8 +114,17 @@ def _validated(state: State, validate) -> Scores:
     return scores
 
 
-def _epoch(state, step, batches, key, watcher) -> tuple[State, float]:
-    """One pass over the batches: the new state and the mean ELBO per word."""
+def one_pass(
+    state: State,
+    step: Callable[[State, Batch, Array], tuple[State, Info]],
+    batches: Iterable[Batch],
+    key: Array,
+    stepped: Callable[[int, float], None] = lambda documents, elbo_per_word: None,
+) -> tuple[State, float]:
+    """One pass over the batches: the new state and the mean ELBO per word, in nats; `stepped` hears of every batch.
+
+    Raises NonFinite, naming the step.
+    """
     first = int(state.step) + 1
     reports = []  # of the steps whose result was read; reading lags one step, so that a device never waits
     waiting: list[tuple[Info, int]] = []
@@ -124,7 +134,7 @@ def _epoch(state, step, batches, key, watcher) -> tuple[State, float]:
         if not np.isfinite(elbo):
             raise NonFinite(f"step {first + len(reports)}: the ELBO is {elbo}")
         reports.append((elbo, words))
-        watcher.stepped(documents, elbo / max(words, 1))
+        stepped(documents, elbo / max(words, 1))
 
     for batch in batches:
         state, info = step(state, batch, key)

@@ -12,6 +12,8 @@ from dlgm_jax.inference.refine import Refiner
 from dlgm_jax.models.dlgm import WORDS_A_DRAW
 from dlgm_jax.types import Array, Gaussian, Model
 
+REFINERS = ("adam", "fisher")
+
 
 @dataclass(frozen=True)
 class Refinement:
@@ -52,6 +54,13 @@ def preconditioned(num_steps: int) -> Refinement:
         return 1 + fisher.DRAWS * (1 + WORDS_A_DRAW * hidden_share / 2) / batch_size
 
     return Refinement(prepare, num_steps, fisher.EVALUATIONS_PER_STEP * num_steps, other_work)
+
+
+def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
+    """The refinement that costs M - 1 gradient evaluations of log p(x|z) per document."""
+    if refiner == "fisher":
+        return preconditioned((M - 1) // fisher.EVALUATIONS_PER_STEP)
+    return adam(M - 1, learning_rate, b1)
 
 
 def refine_batch(

@@ -94,13 +94,16 @@ def score_corpus(
 
     Raises NonFinite when anything is NaN or infinite.
     """
-    return _summary(*score_documents(score, params, batches, key))
+    return _summary(*document_scores(score, params, batches, key))
 
 
-def score_documents(
-    score: Callable[[Params, Batch, Array], DocumentScores], params: Params, batches: Iterable[Batch], key: Array
+def document_scores(
+    score: Callable[[Params, Batch, Array], DocumentScores],
+    params: Params,
+    batches: Iterable[Batch],
+    key: Array,
 ) -> tuple[DocumentScores, np.ndarray]:
-    """Scores and lengths of every document of `batches`, in float64 on the host: [D] each, [D, K] of the posteriors."""
+    """Scores of every document of `batches`, and their lengths [D], in float64 on the host."""
     parts = []
     for batch in batches:
         scored = jax.tree.map(np.asarray, score(params, batch, key))

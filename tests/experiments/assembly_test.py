@@ -1,7 +1,8 @@
 """From a Config to the pieces of a run."""
 
 from dlgm_jax.learning import refinement, scoring, steps
-from experiments.assembly import assemble, chosen, described
+from dlgm_jax.learning.refinement import chosen
+from experiments.assembly import assemble, described
 from experiments.config import Config
 
 SETTINGS = {
