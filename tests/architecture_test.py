@@ -25,6 +25,7 @@ ROOMS = {
     "sklearn.datasets": "dlgm_jax/data/datasets.py",
     "sklearn.feature_extraction.text": "dlgm_jax/data/text.py",
     "sklearn.cluster": "dlgm_jax/embeddings/clusters.py",
+    "sklearn.metrics": "dlgm_jax/embeddings/clusters.py",
     "sklearn.decomposition": "dlgm_jax/embeddings/documents.py",
     "sklearn.linear_model": "dlgm_jax/embeddings/documents.py",
     "sklearn.neighbors": "dlgm_jax/embeddings/documents.py",

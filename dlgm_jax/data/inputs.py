@@ -48,8 +48,6 @@ class Texts(NamedTuple):
 
 def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
     """An input in a format of this name, or in the one that it looks like when the name is empty. Raises BadInput."""
-    if not path.exists():
-        raise BadInput(f"--input: expected a file or a folder, found no {path}")
     form = form or looks_like(path, how)
     if form == TEXT:
         return Texts(lambda: read_texts(path, **({"label": how.label} if how.label else {})))
@@ -59,7 +57,9 @@ def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
 
 
 def looks_like(path: Path, how: Reading) -> str:
-    """The name of the format that an input seems to have, by what it holds. Raises BadInput for a folder of neither."""
+    """The name of the format that an input seems to have, by what it holds. Raises BadInput for a folder of none."""
+    if not path.exists():
+        raise BadInput(f"--input: expected a file or a folder, found no {path}")
     if path.is_dir():
         form = next((name for name in OF_FOLDERS if FORMATS[name].holds(path)), None)
         if form or next(path.rglob("*.txt"), None):

@@ -4,10 +4,12 @@ The affinity (1 + cos) / 2 of unit rows U [V, K] is B B^T with B = [1, U] / sqrt
 D^-1/2 A D^-1/2 are the left singular vectors of D^-1/2 B, and the [V, V] matrix is never formed.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.metrics import adjusted_rand_score
 
 from dlgm_jax.embeddings.neighbours import unit_rows
 
@@ -56,3 +58,9 @@ def _largest_first(labels: np.ndarray) -> np.ndarray:
     rank = np.empty(len(sizes), int)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     return rank[labels]
+
+
+def agreement_with_labels(embeddings: np.ndarray, labels: Sequence[str], *, seed: int = 0) -> float:
+    """The adjusted Rand index of labels and of as many k-means clusters of the rows [D, K]: 0 chance, 1 the same."""
+    found = KMeans(len(set(labels)), n_init=10, random_state=seed).fit_predict(embeddings)
+    return float(adjusted_rand_score(labels, found))

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.decomposition import TruncatedSVD
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
@@ -46,3 +46,19 @@ def tfidf_rows(counts: Any, idf: np.ndarray) -> Any:
     norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return weighted.multiply(scale[:, None]).tocsr()
+
+
+def log_normalised_components(train: Any, num_components: int, *, total: float = 1e4, seed: int = 0) -> Any:
+    """The usual embedding of single cells: principal components of log(1 + counts scaled to `total` a row).
+
+    train: sparse [D, V]. Gives a function of counts [.., V] to [.., number], fitted to `train`.
+    """
+
+    def normalised(counts: Any) -> Any:
+        lengths = np.asarray(counts.sum(axis=1), np.float64).ravel()
+        scale = np.divide(total, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        return counts.multiply(scale[:, None]).tocsr().log1p()
+
+    number = max(1, min(num_components, min(train.shape) - 1))
+    components = PCA(number, svd_solver="arpack", random_state=seed).fit(normalised(train))
+    return lambda counts: components.transform(normalised(counts))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def train(folder: Path, config: Config, steps: int) -> dict[str, float]:
     """Steps on shuffled documents of the whole corpus, and how long each waited for its batch."""
     prepare_runtime()
     began = time.perf_counter()
-    assembly = assemble(Config(**(asdict(config) | {"dataset": str((folder / "compact").resolve())})))
+    assembly = assemble(replace(config, dataset=str((folder / "compact").resolve())))
     step, state, key = assembly.training_step(), assembly.init_state(), assembly.key(TRAIN)
     started = time.perf_counter() - began
     waited, worked = [], []

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from experiments import evaluate, introspect, prepare, train
+from experiments import evaluate, introspect, prepare, train, transform
 from experiments.command import run_main
 
 SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
@@ -25,6 +25,7 @@ def command(monkeypatch, capsys):
             "evaluate": evaluate.main,
             "introspect": introspect.main,
             "prepare": prepare.main,
+            "transform": transform.main,
         }[name]
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         try:
