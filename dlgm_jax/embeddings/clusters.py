@@ -62,5 +62,6 @@ def _largest_first(labels: np.ndarray) -> np.ndarray:
 
 def agreement_with_labels(embeddings: np.ndarray, labels: Sequence[str], *, seed: int = 0) -> float:
     """The adjusted Rand index of labels and of as many k-means clusters of the rows [D, K]: 0 chance, 1 the same."""
-    found = KMeans(len(set(labels)), n_init=10, random_state=seed).fit_predict(embeddings)
+    settings: dict[str, Any] = {"n_init": 10, "random_state": seed}
+    found = KMeans(len(set(labels)), **settings).fit_predict(embeddings)
     return float(adjusted_rand_score(labels, found))

@@ -3,7 +3,7 @@ import pytest
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
-from dlgm_jax.embeddings.clusters import spectral_clusters, spectral_embedding
+from dlgm_jax.embeddings.clusters import agreement_with_labels, spectral_clusters, spectral_embedding
 from dlgm_jax.embeddings.neighbours import unit_rows
 
 
@@ -58,3 +58,10 @@ def test_impossible_requests_are_named():
         spectral_clusters(np.eye(3), 4)
     with pytest.raises(ValueError, match="cosine, neighbours; found 'dense'"):
         spectral_clusters(np.eye(3), 2, affinity="dense")
+
+
+def test_agreement_with_labels_is_one_for_groups_and_nought_for_noise():
+    rows, groups = planted()
+    assert agreement_with_labels(rows, [f"group {group}" for group in groups]) > 0.95
+    noise = np.random.default_rng(0).integers(5, size=len(rows))
+    assert abs(agreement_with_labels(rows, [str(label) for label in noise])) < 0.05

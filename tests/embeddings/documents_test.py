@@ -2,7 +2,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows
+from dlgm_jax.embeddings.documents import label_scores, log_normalised_components, lsa, tfidf_rows
 
 
 def test_labels_of_separate_groups_are_found_and_those_of_noise_are_chance():
@@ -30,3 +30,16 @@ def test_lsa_has_the_singular_values_of_the_rows():
     expected = np.linalg.svd(tfidf_rows(counts, idf).toarray(), compute_uv=False)[:5]
     np.testing.assert_allclose(found.singular_values_, expected, rtol=0.02)
     assert lsa(counts, idf, 500).components_.shape == (11, 12)
+
+
+def test_log_normalised_components_are_those_of_a_dense_svd():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.0, (30, 8)) * rng.integers(1, 9, (30, 1))
+    counts[3] = 0
+    lengths = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows = np.log1p(1e4 * counts / lengths)
+    project = log_normalised_components(scipy.sparse.csr_matrix(counts[:20]), 3)
+    found = project(scipy.sparse.csr_matrix(counts))
+    _, _, right = np.linalg.svd(rows[:20] - rows[:20].mean(axis=0))
+    expected = (rows - rows[:20].mean(axis=0)) @ right[:3].T
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-6)

@@ -9,12 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlgm_jax import BadInput, Params
+from dlgm_jax import BadInput, Corpus, Params
+from dlgm_jax.data import compact
 from dlgm_jax.data.formats import tables
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.types import Dense
+from experiments import train
 from experiments.assembly import assemble
 from experiments.config import Config
+from experiments.recipes import cells as cells_recipe
 from experiments.recipes import ratings
 from experiments.workdir import claim
 from tests.conftest import write_nvdm
@@ -167,3 +170,25 @@ def test_bad_flags_are_one_line(module, flags, message):
     assert found.returncode == 2
     assert message in found.stderr
     assert found.stderr.count("\n") == 1
+
+
+def test_types_of_cells_are_found_where_they_are_planted(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    kinds = np.arange(120) % 2
+    counts = rng.poisson(np.where(kinds[:, None] == np.arange(12) // 6, 4.0, 0.3))
+    labels = tuple("ab"[kind] for kind in kinds)
+    corpus = Corpus(counts, tuple(f"gene{v}" for v in range(12)), tuple(map(str, range(120))), labels)
+    with compact.Writer(tmp_path / "cells", corpus.vocabulary, {}) as writer:
+        writer.add("train", corpus.select(range(90)))
+        writer.add("test", corpus.select(range(90, 120)))
+    run = ["--K=2", "--generative_widths=", "--inference_widths=8", "--batch_size=30", "--valid_size=10"]
+    run += ["--M=5", "--refiner=fisher", "--epochs=8", "--eval_M=5", "--eval_refiner=fisher", "--learning_rate=0.03"]
+    workdir = f"--workdir={tmp_path / 'run'}"
+    train.main(["train", f"--dataset={tmp_path / 'cells'}", workdir, *run])
+    capsys.readouterr()
+    cells_recipe.main(["cells", workdir, "--components=5"])
+    found = {line.split("  ")[0]: line.split()[-3:] for line in capsys.readouterr().out.splitlines() if line}
+    assert [float(figure) for figure in found["log-normalised, 5 components"]] == [100, 100, 1]
+    neighbours, linear, index = map(float, found["posterior means"])
+    assert min(neighbours, linear) > 90
+    assert index > 0.8
