@@ -51,16 +51,19 @@ def active_directions(log_singular_values: np.ndarray) -> int:
 def directions(jacobian, *, num_directions: int, num_words: int) -> list[Direction]:
     """The leading singular directions of a [V, K] Jacobian; each points to its row of largest size.
 
-    No word stands at both ends: each end has at most half of them.
+    No word stands at both ends: each end has at most half of them. Directions whose singular value is 0 but for
+    rounding are left out.
     """
+    jacobian = np.asarray(jacobian)
+    precision = np.finfo(jacobian.dtype if jacobian.dtype.kind == "f" else np.float64).eps
     num_words = min(num_words, len(jacobian) // 2)
-    left, values, _ = np.linalg.svd(np.asarray(jacobian, np.float64), full_matrices=False)
+    left, values, _ = np.linalg.svd(jacobian.astype(np.float64), full_matrices=False)
+    known = values > values.max(initial=0) * max(jacobian.shape) * precision
     found = []
-    for column, value in zip(left.T[:num_directions], values):
+    for column, value in zip(left.T[known][:num_directions], values[known]):
         order = np.argsort(-column * np.sign(column[np.argmax(np.abs(column))]), kind="stable")
-        with np.errstate(divide="ignore"):
-            log_value = float(np.log(value))
-        found.append(Direction(log_value, tuple(order[:num_words].tolist()), tuple(order[::-1][:num_words].tolist())))
+        ends = order[:num_words], order[::-1][:num_words]
+        found.append(Direction(float(np.log(value)), *(tuple(end.tolist()) for end in ends)))
     return found
 
 
