@@ -12,8 +12,13 @@ SPACE = re.compile(r"[%\s]")
 
 
 def write_word2vec(path: str | Path, vocabulary: Sequence[str], vectors: np.ndarray) -> None:
-    """The text form of word2vec: `V K`, then a word and its K numbers a line; keys are escaped by `escape`."""
+    """The text form of word2vec: `V K`, then a word and its K numbers a line; keys are escaped by `escape`.
+
+    Raises ValueError for a word that stands twice, which readers would take for one.
+    """
     vectors = _checked(vocabulary, vectors)
+    if len(set(vocabulary)) < len(vectors):
+        raise ValueError(f"expected distinct words, found {len(vectors) - len(set(vocabulary))} again")
     with Path(path).open("w", encoding="utf-8", newline="\n") as file:
         file.write(f"{len(vectors)} {vectors.shape[1]}\n")
         for word, row in zip(vocabulary, vectors):
@@ -50,14 +55,23 @@ def write_projector(
 def write_csv(path: str | Path, vocabulary: Sequence[str], vectors: np.ndarray) -> None:
     """A row for each word: the word, then z1 to zK."""
     vectors = _checked(vocabulary, vectors)
+    header = ["word", *(f"z{k + 1}" for k in range(vectors.shape[1]))]
+    write_rows(path, header, ([word, *map(_shortest, row)] for word, row in zip(vocabulary, vectors)))
+
+
+def write_rows(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table as CSV, in UTF-8."""
     with Path(path).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["word", *(f"z{k + 1}" for k in range(vectors.shape[1]))])
-        writer.writerows([word, *map(_shortest, row)] for word, row in zip(vocabulary, vectors))
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def write_npz(path: str | Path, vocabulary: Sequence[str], vectors: np.ndarray) -> None:
-    """Arrays `vocabulary` [V] and `vectors` [V, K]; loads without pickle."""
+    """Arrays `vocabulary` [V] and `vectors` [V, K]; loads without pickle.
+
+    NumPy drops NUL characters at the end of a word.
+    """
     np.savez_compressed(path, vocabulary=np.asarray(vocabulary, str), vectors=_checked(vocabulary, vectors))
 
 

@@ -21,7 +21,7 @@ from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
 from experiments.config import Config
 
-INIT, TRAIN, SCORE, INTROSPECT, COMPLETE = range(5)  # uses of the seed
+INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
 
 
 @dataclass(frozen=True)

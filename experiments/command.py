@@ -14,6 +14,8 @@ from dlgm_jax.types import BadInput, NonFinite
 from experiments.config import PRESETS, Config
 
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
+# flags that may be given several times, and what then stands between their values
+LISTS = {"similarity": ",", "analogies": ",", "query": ";", "context": ";", "document": ";", "keep": ","}
 # settings that only Adam reads, and the refiners that are asked for them
 ADAMS = {
     "psi_learning_rate": ("refiner",),
@@ -79,13 +81,14 @@ def parse(
     argv: list[str], *, about: str, own: dict[str, tuple[Any, str]], settings: list[str] | None = None
 ) -> Command:
     """Reads a command line. `own` are the command's own flags (default, help); `settings` the fields of Config
-    that it takes (all when None). Prints the help and exits 0 for --help. Raises BadInput.
+    that it takes (all when None). Prints the help and exits 0 for --help. Raises BadInput, also for a flag that is
+    given twice and is none of LISTS, whose values are joined.
     """
     chosen = [item for item in fields(Config) if settings is None or item.name in settings]
     values = flags.FlagValues()
     for name, (default, help) in own.items():
         kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}
-        define: Any = kinds.get(type(default), flags.DEFINE_string)
+        define: Any = flags.DEFINE_multi_string if name in LISTS else kinds.get(type(default), flags.DEFINE_string)
         define(name, default, help, flag_values=values)
     for item in chosen:
         define: Any = {int: flags.DEFINE_integer, int | None: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
@@ -104,8 +107,11 @@ def parse(
         raise BadInput(" ".join(str(error).split())) from error
     if rest:
         raise BadInput(f"expected flags as --name=value, found {rest[0]!r}")
+    for name in [*own, *(item.name for item in chosen)]:
+        if name not in LISTS and values[name].present > 1:
+            raise BadInput(f"--{name}: expected once, found {values[name].present} times")
     given = {item.name: _typed(item, values[item.name].value) for item in chosen if values[item.name].present}
-    return Command(given, {name: values[name].value for name in own})
+    return Command(given, {name: _own(name, values[name]) for name in own})
 
 
 def run_main(main: Callable[[list[str]], None]) -> None:
@@ -130,6 +136,11 @@ def run_main(main: Callable[[list[str]], None]) -> None:
 def _stop(message: str, code: int) -> None:
     print("error:", " ".join(message.split()), file=sys.stderr)
     sys.exit(code)
+
+
+def _own(name: str, flag) -> Any:
+    """The value of a flag of the command, as one text where it was given several times."""
+    return LISTS[name].join(flag.value) if name in LISTS and flag.value is not None else flag.value
 
 
 def _typed(item, value):

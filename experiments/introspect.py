@@ -5,6 +5,7 @@ python -m experiments.introspect --workdir=RUN --query=bank --context="river wat
 python -m experiments.introspect --workdir=RUN1,RUN2 --similarity=EN-WS-353-ALL.txt,scws_ratings.txt.gz
 """
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from experiments.assembly import prepare_runtime
 from experiments.command import Command, parse, run_main
 from experiments.findings import contexts, corpora, judgements, vectors
 from experiments.findings.model import Learned, models_of
+from experiments.plots import FEWEST
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),
     "query": ("", "words whose neighbours are shown, by commas (by semicolons where they hold commas)"),
-    "context": ("", "documents of a few words, by semicolons, under which the queries are read"),
+    "context": ("", "documents of some words, by semicolons, under which queries are read (titles, codes by commas)"),
     "similarity": ("", "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS"),
-    "analogies": ("", "a file of analogies, as questions-words.txt"),
+    "analogies": ("", "files of analogies, by commas, as questions-words.txt"),
     "variant": ("log", "of the Jacobian vectors: pot, log or prob"),
     "samples": (400, "draws from the prior for the mean Jacobian"),
     "clusters": (50, "clusters of words; no more than words"),
@@ -31,8 +33,9 @@ OWN_FLAGS = {
     "neighbours": (8, "neighbours of a word that are shown"),
     "plurals": (False, "show plurals of the query and of other neighbours too"),
     "words": (16, "frequent words in the tables"),
-    "map_words": (2000, "frequent words in the map; 0: no map"),
+    "map_words": (2000, f"frequent words in the map, from {FEWEST}; 0: no map"),
     "documents": (2000, "documents of each split whose posteriors are looked at; 0: none"),
+    "document": ("", "documents whose nearest ones are shown: ids, or numbers of test documents, by commas"),
 }
 
 
@@ -48,19 +51,22 @@ def main(argv: list[str]) -> None:
     texts = contexts.contexts_of(command)
     for text in texts:
         contexts.document(shown, text)
+    documents = corpora.asked_documents(shown, command)
     others = f" beside {len(models) - 1} more" if models[1:] else ""
     asked = f", {len(queries)} queries in {len(texts)} contexts" if texts else ""
     print(f"Looks into {shown.folder}{others}{asked}; results go to {output}/", flush=True)
     output.mkdir(exist_ok=True)
-
-    parts = vectors.parts(shown, models, command, output)
-    parts += contexts.parts(shown, command)
-    parts += judgements.parts(models, files, command.own["variant"])
-    parts += corpora.parts(models, command)
-    for part in parts:
-        if isinstance(part, page.Table):
-            print(f"\n{page.plain(part)}")
     write_exports(shown, output)
+    parts = []
+    for part in chain(
+        vectors.parts(shown, models, queries, command, output),
+        contexts.parts(shown, queries, command),
+        judgements.parts(models, files, command.own["variant"], output),
+        corpora.parts(models, documents, command, output),
+    ):
+        parts.append(part)
+        if isinstance(part, page.Table):
+            print(f"\n{page.plain(part)}", flush=True)
     lead = f"{shown.name}: {len(shown.vocabulary):,} words, {shown.vectors.shape[1]} latent dimensions."
     title = f"What {shown.name} learned from {Path(shown.config.dataset).name}"
     workdir.write_whole(output / "report.html", page.page(title, lead, parts))
@@ -77,11 +83,14 @@ def check(command: Command) -> None:
         raise BadInput(f"--affinity: expected one of {', '.join(AFFINITIES)}, found {own['affinity']!r}")
     for flag in ("clusters", "neighbours", "words"):
         command.number(flag)
-    for flag in ("map_words", "documents"):
-        if own[flag] < 0:
-            raise BadInput(f"--{flag}: expected a whole number from 0, found {own[flag]}")
+    if own["documents"] < 0:
+        raise BadInput(f"--documents: expected a whole number from 0, found {own['documents']}")
+    if own["map_words"] and own["map_words"] < FEWEST:
+        raise BadInput(f"--map_words: expected 0 or a whole number from {FEWEST}, found {own['map_words']}")
     if own["context"] and not own["query"]:
         raise BadInput("--context: expected to go with --query, the words that are read under it, found none")
+    if own["context"] and not contexts.contexts_of(command):
+        raise BadInput(f"--context: expected words, found {own['context']!r}")
 
 
 def write_exports(model: Learned, output: Path) -> None:

@@ -1,6 +1,7 @@
 """One self-contained HTML page of tables and pictures: no network, no scripts; prints well, reads well on a phone."""
 
 import base64
+import textwrap
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -31,6 +32,8 @@ figure { margin: .5rem 0; } img { max-width: 100%; height: auto; display: block;
 @media print { nav { display: none; } body { max-width: none; }
   h2 { break-after: avoid; } tr, figure { break-inside: avoid; } }
 """
+
+WIDTH = 110  # of notes in a terminal
 
 
 class Table(NamedTuple):
@@ -63,7 +66,7 @@ def page(title: str, lead: str, parts: list[Table | Figure]) -> str:
 
 
 def plain(table: Table) -> str:
-    """The table for a terminal: aligned columns, the last one as long as it is."""
+    """The table for a terminal: aligned columns, the last one as long as it is, and the note below."""
     cells = [[shown(value) for value in row] for row in [table.header, *table.rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(table.header))]
     right = [_is_number(table, column) for column in range(len(table.header))]
@@ -73,7 +76,7 @@ def plain(table: Table) -> str:
         ).rstrip()
         for row in cells
     ]
-    return "\n".join([table.title, *lines])
+    return "\n".join([table.title, *lines, *textwrap.wrap(table.note, WIDTH)])
 
 
 def shown(value: object) -> str:

@@ -14,6 +14,8 @@ import matplotlib.pyplot as plt
 from dlgm_jax.embeddings.neighbours import unit_rows
 from dlgm_jax.introspection.spectrum import active_directions
 
+FEWEST = 4  # words of a map
+
 
 def plot_curves(
     path: Path, validation: list[dict[str, Any]], log_singular_values: np.ndarray, best_epoch: int, title: str
@@ -58,8 +60,22 @@ def plot_spectra(path: Path, spectra: list[tuple[str, np.ndarray]]) -> None:
     plt.close(figure)
 
 
+def unmappable(embeddings: np.ndarray) -> str:
+    """Why vectors [n, K] have no map; empty when they have one."""
+    if len(embeddings) < FEWEST:
+        return f"there are {len(embeddings)} words, and a map takes {FEWEST}"
+    if embeddings.shape[1] < 2:
+        return "there is one latent dimension, and a map has two"
+    units = unit_rows(embeddings)
+    directions = len(np.unique(units[units.any(axis=1)].round(6), axis=0))
+    return f"the vectors point in {directions} directions, and a map takes 3" if directions < 3 else ""
+
+
 def plot_map(path: Path, embeddings: np.ndarray, words: Sequence[str], clusters: np.ndarray, *, named: int) -> None:
-    """A t-SNE map of words by the cosines of their vectors [n, K], coloured by cluster; the first `named` by name."""
+    """A t-SNE map of words by the cosines of their vectors [n, K], coloured by cluster; the first `named` by name.
+
+    The vectors must not be `unmappable`: scikit-learn would crash.
+    """
     perplexity = min(30.0, (len(words) - 1) / 3)
     places = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(unit_rows(embeddings))
     figure, axes = plt.subplots(figsize=(12, 12), layout="constrained")

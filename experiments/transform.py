@@ -135,8 +135,10 @@ def _part(known: Corpus, unknown: np.ndarray, scores, named: list[Direction], vo
 def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tuple[str, ...]) -> list[str]:
     """Of each posterior mean [D, K], the singular directions of largest cosine, by the words at the end it lies at.
 
-    The prior's mean lies along none.
+    The prior's mean lies along none; a collapsed model has none.
     """
+    if not named:
+        return [""] * len(means)
     along = means @ np.stack([direction.latent for direction in named]).T
     order = np.argsort(-np.abs(along), axis=1, kind="stable")[:, :SHOWN]
 

@@ -1,6 +1,6 @@
 """Analogies: a is to b as c is to d, by cosines (Mikolov et al. 2013; Levy & Goldberg 2014)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +51,12 @@ def complete(
     return answers
 
 
+def known_questions(find: Callable[[str], int | None], questions: Iterable[tuple[str, str, str, str]]) -> np.ndarray:
+    """The rows of those questions whose words are all known, and no two the same row: [Q, 4]."""
+    rows = [[find(word) for word in question] for question in questions]
+    return np.array([row for row in rows if None not in row and len(set(row)) == 4], int).reshape(-1, 4)
+
+
 def accuracy(
     embeddings: np.ndarray,
     find: Callable[[str], int | None],
@@ -59,8 +65,7 @@ def accuracy(
     objective: Callable = cos_add,
 ) -> Accuracy:
     """How often the best answer is the right one; `find` gives the row of a word, or None."""
-    rows = [[find(word) for word in question] for question in questions]
-    known = np.array([row for row in rows if None not in row and len(set(row)) == 4], int).reshape(-1, 4)
+    known = known_questions(find, questions)
     answers = complete(embeddings, known[:, :3], objective=objective)
     correct = int(np.sum(answers[:, 0] == known[:, 3])) if answers.size else 0
     return Accuracy(correct, len(known), len(questions) - len(known))

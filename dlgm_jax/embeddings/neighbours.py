@@ -5,13 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 
 NOT_PLURAL = frozenset({"news", "gas", "lens", "physics", "mathematics", "economics", "politics"})
+# endings of plurals, and what may stand in their place in the singular
+PLURALS = (
+    ("ies", ("ie", "y")),
+    ("ves", ("ve", "f", "fe")),
+    ("men", ("man",)),
+    ("'s", ("",)),
+    *((ending + "es", (ending + "e", ending)) for ending in ("s", "x", "z", "ch", "sh", "o")),
+)
+NOT_STRIPPED = ("ss", "us", "is")  # words end so in the singular
 BLOCK = 512  # queries whose cosines with all rows are held at once
 
 
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
-    """Rows of length 1, in float64: [V, K]. A row of zeros stays one, so its cosine with every other is 0."""
+    """Rows of length 1, in float64: [V, K]. A row of zeros stays one, so its cosine with every other is 0.
+
+    Raises ValueError for a row that is not finite.
+    """
     rows = np.asarray(embeddings, np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(norms).all():
+        raise ValueError(f"expected finite rows, found {np.sum(~np.isfinite(norms))} of {len(rows)} that are not")
     return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
 
 
@@ -55,25 +69,27 @@ def largest(values: np.ndarray, number: int) -> np.ndarray:
     return places[np.argsort(-values[places], kind="stable")][:number]
 
 
-def singular(word: str) -> str:
-    """A rough singular: `stories` and `story`, `boxes` and `box`, `armys` and `army`, `movies` and `movie` become the
-    same; a word in -ie ends in -y then.
-    """
+def singulars(word: str) -> tuple[str, ...]:
+    """What the singular of a word may be, first the word itself: `caches` may be of `cache` or of `cach`."""
     if word in NOT_PLURAL:
-        return word
-    if word.endswith("ie") and len(word) > 3:
-        return word[:-2] + "y"
-    for ending, stem in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("'s", "")):
-        if word.endswith(ending) and len(word) > len(ending) + 1:
-            return word.removesuffix(ending) + stem
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+        return (word,)
+    found = [word]
+    for ending, stems in PLURALS:
+        if word.endswith(ending) and len(word) > len(ending):
+            found += [word.removesuffix(ending) + stem for stem in stems]
+    if word.endswith("s") and len(word) > 3 and not word.endswith(NOT_STRIPPED):
+        found.append(word[:-1])
+    return tuple(dict.fromkeys(found))
 
 
 def without_plurals(query: str, neighbours: Sequence[str]) -> list[int]:
-    """Places of the neighbours that are no plural or singular of the query or of one before them (Table 2a)."""
-    seen, kept = {singular(query)}, []
+    """Places of the neighbours that are no plural or singular of the query or of one before them (Table 2a).
+
+    Two words are taken for forms of one when they may have the same singular.
+    """
+    seen, kept = set(singulars(query)), []
     for place, word in enumerate(neighbours):
-        if singular(word) not in seen:
-            seen.add(singular(word))
+        if seen.isdisjoint(singulars(word)):
+            seen.update(singulars(word))
             kept.append(place)
     return kept

@@ -6,36 +6,48 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from dlgm_jax.embeddings.neighbours import singular, unit_rows
+from dlgm_jax.embeddings.neighbours import singulars, unit_rows
 
 
 class Agreement(NamedTuple):
     """Spearman's rank correlation between ratings and cosines."""
 
-    spearman: float  # nan with fewer than two pairs
+    spearman: float  # nan with fewer than two pairs, or when all ratings or all cosines are the same
     pairs: int  # that were compared
     left_out: int  # pairs with a word that is not in the vocabulary
     missing: tuple[str, ...]  # these words, sorted
 
 
-def finder(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
-    """The row of a word: as it is, else lower-cased, else without hyphens, else its singular; or None."""
+def spellings(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
+    """The row of a word: as it is, else lower-cased, else without hyphens too; or None."""
     rows = {word: row for row, word in enumerate(vocabulary)}
 
     def find(word: str) -> int | None:
         lower = word.lower()
-        plain = lower.replace("-", "")
-        forms = (word, lower, plain, plain.removesuffix("s"), singular(plain))
-        return next((rows[form] for form in forms if form in rows), None)
+        return next((rows[form] for form in (word, lower, lower.replace("-", "")) if form in rows), None)
 
     return find
 
 
+def finder(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
+    """The row of a word of a published list: as by `spellings`, else its singular; or None."""
+    find = spellings(vocabulary)
+
+    def find_form(word: str) -> int | None:
+        forms = word, *singulars(word.lower().replace("-", ""))
+        return next((row for form in forms if (row := find(form)) is not None), None)
+
+    return find_form
+
+
 def agreement(first: np.ndarray, second: np.ndarray, ratings: Sequence[float]) -> float:
-    """Spearman between the cosines of rows of two [n, K] arrays and n ratings; nan with fewer than two."""
-    if len(ratings) < 2:
-        return float("nan")
+    """Spearman between the cosines of rows of two [n, K] arrays and n ratings.
+
+    nan with fewer than two, or when all ratings or all cosines are the same.
+    """
     cosines = np.sum(unit_rows(first) * unit_rows(second), axis=1)
+    if len(ratings) < 2 or np.ptp(ratings) == 0 or np.ptp(cosines) == 0:
+        return float("nan")
     correlation: Any = stats.spearmanr(cosines, ratings)
     return float(correlation.statistic)
 

@@ -52,18 +52,20 @@ def active_directions(log_singular_values: np.ndarray) -> int:
 def directions(jacobian, *, num_directions: int, num_words: int) -> list[Direction]:
     """The leading singular directions of a [V, K] Jacobian; each points to its row of largest size.
 
-    No word stands at both ends: each end has at most half of them.
+    No word stands at both ends: each end has at most half of them. Directions whose singular value is 0 but for
+    rounding are left out.
     """
+    jacobian = np.asarray(jacobian)
+    precision = np.finfo(jacobian.dtype if jacobian.dtype.kind == "f" else np.float64).eps
     num_words = min(num_words, len(jacobian) // 2)
-    left, values, right = np.linalg.svd(np.asarray(jacobian, np.float64), full_matrices=False)
+    left, values, right = np.linalg.svd(jacobian.astype(np.float64), full_matrices=False)
+    known = values > values.max(initial=0) * max(jacobian.shape) * precision
     found = []
-    for column, value, latent in zip(left.T[:num_directions], values, right):
+    for column, value, latent in list(zip(left.T[known], values[known], right[known]))[:num_directions]:
         sign = np.sign(column[np.argmax(np.abs(column))])
         order = np.argsort(-column * sign, kind="stable")
-        with np.errstate(divide="ignore"):
-            log_value = float(np.log(value))
         top, bottom = (tuple(end[:num_words].tolist()) for end in (order, order[::-1]))
-        found.append(Direction(log_value, top, bottom, sign * latent))
+        found.append(Direction(float(np.log(value)), top, bottom, sign * latent))
     return found
 
 

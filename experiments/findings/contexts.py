@@ -1,6 +1,7 @@
 """Words read in a context: Jacobian vectors under the posterior of a document (Table 2b)."""
 
 import re
+from collections.abc import Iterator
 from functools import partial
 
 import jax
@@ -16,39 +17,37 @@ from dlgm_jax.types import Array, BadInput, Gaussian
 from experiments.command import Command
 from experiments.findings.model import Learned
 from experiments.findings.vectors import listed, neighbours
-from experiments.page import Figure, Table
+from experiments.page import Table
 
 TOKEN = re.compile(WORD)
 STEPS = 6  # of the fisher refiner for each context
 
 
-def parts(model: Learned, command: Command) -> list[Table | Figure]:
+def parts(model: Learned, queries: list[int], command: Command) -> Iterator[Table]:
     """Neighbours of the queries under every context, side by side; nothing without contexts."""
     own = command.own
     texts = contexts_of(command)
     if not texts:
-        return []
-    queries = model.rows("query", own["query"])
-    columns, unknown = [], set()
-    for place, text in enumerate(texts):
+        return
+    columns = [neighbours(model, model.vectors, queries, own["neighbours"], plurals=own["plurals"])]
+    unknown = []
+    keys = jax.random.split(jax.random.fold_in(model.context_key, 0), len(texts))
+    for text, key in zip(texts, keys):
         counts, missing = document(model, text)
-        unknown.update(missing)
-        psi = posteriors(model, counts[None], jax.random.fold_in(model.key, place))
-        one = jax.tree.map(lambda leaf: leaf[0], psi)
-        key = jax.random.fold_in(model.key, place)
-        vectors = np.asarray(jacobian_posterior(model.run.params, one, key, variant=own["variant"]))
+        if missing:
+            unknown.append(f"{shown(text)}: {', '.join(sorted(set(missing)))}")
+        vectors = contextual_vectors(model, counts, key, own["variant"])
         columns.append(neighbours(model, vectors, queries, own["neighbours"], plurals=own["plurals"]))
-    plain = neighbours(model, model.vectors, queries, own["neighbours"], plurals=own["plurals"])
     rows = [
-        (model.vocabulary[query], *(listed(model, column[place]) for column in [plain, *columns]))
+        (model.vocabulary[query], *(listed(model, column[place]) for column in columns))
         for place, query in enumerate(queries)
     ]
     note = (
+        f"Not in the vocabulary: {'; '.join(unknown) or 'none'}. "
         "Nearest words by Jacobian vectors averaged over z from the prior, and from the posterior of a document "
-        f"that holds the words of the context, refined by fisher with {2 * STEPS} gradient evaluations. "
-        f"Not in the vocabulary: {', '.join(sorted(unknown)) or 'none'}."
+        f"that holds the words of the context, refined by fisher with {2 * STEPS} gradient evaluations."
     )
-    return [Table("Neighbours in context", note, ("word", "no context", *texts), rows)]
+    yield Table("Neighbours in context", note, ("word", "no context", *texts), rows)
 
 
 def contexts_of(command: Command) -> list[str]:
@@ -57,49 +56,51 @@ def contexts_of(command: Command) -> list[str]:
 
 
 def document(model: Learned, text: str) -> tuple[np.ndarray, list[str]]:
-    """The counts [V] of a context, and its words that the vocabulary lacks.
-
-    What stands between commas may be one entry of the vocabulary (a title, a code); else it is read as text. Raises
-    BadInput when nothing is known.
-    """
-    words = []
-    for part in map(str.strip, text.split(",")):
-        words += [part] if model.find(part) is not None else words_of(model, part)
-    counts, missing = counted(model, words)
+    """The counts [V] of a context, and its words that the vocabulary lacks. Raises BadInput when nothing is known."""
+    counts, missing = counted(model, text)
     if not counts.any():
         raise BadInput(f"--context: expected words of the vocabulary, found {shown(text)}")
     return counts, missing
 
 
-def words_of(model: Learned, text: str) -> list[str]:
-    """Entries of the vocabulary between white space, and of what is none the words, as texts are read for training."""
-    return [
-        word
-        for token in text.split()
-        for word in ([token] if model.find(token) is not None else TOKEN.findall(token.lower()))
-    ]
+def words_of(model: Learned, text: str) -> Iterator[str]:
+    """The words of a text, none of them changed but to lower case, as texts are read for training.
+
+    What stands between commas, or between white space, and is an entry of the vocabulary (a title, a code) is one word.
+    """
+    for part in map(str.strip, text.split(",")):
+        for token in [part] if part in model.row else part.split():
+            yield from [token] if token in model.row else TOKEN.findall(token.lower())
 
 
-def counted(model: Learned, words: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Counts [V] of those words that the vocabulary holds, and the others."""
-    rows = [model.find(word) for word in words]
-    known = [row for row in rows if row is not None]
+def counted(model: Learned, text: str) -> tuple[np.ndarray, list[str]]:
+    """Counts [V] of those words of a text that the vocabulary holds, and the others."""
+    words = list(words_of(model, text))
+    known = np.array([model.row[word] for word in words if word in model.row], int)
     counts = np.bincount(known, minlength=len(model.vocabulary)).astype(np.float32)
-    return counts, [word for word, row in zip(words, rows) if row is None]
+    return counts, [word for word in words if word not in model.row]
+
+
+def contextual_vectors(model: Learned, counts: np.ndarray, key: Array, variant: str) -> np.ndarray:
+    """The Jacobian vectors of all words under the posterior of a document [V]: [V, K]."""
+    refining, averaging = jax.random.split(key)
+    psi = jax.tree.map(lambda leaf: leaf[0], posteriors(model, counts[None], refining))
+    return np.asarray(jacobian_posterior(model.run.params, psi, averaging, variant=variant))
 
 
 def posteriors(model: Learned, counts: np.ndarray, key: Array) -> Gaussian:
     """Posteriors of documents [n, V], refined by fisher: [n, K] each."""
     params = model.run.params
     idf = jnp.asarray(model.run.idf)
-    information = token_information(params.theta, jax.random.fold_in(key, len(counts)))
+    informing, refining = jax.random.split(key)
+    information = token_information(params.theta, informing)
 
     def one(x, key):
         features = normalised_counts(x) if model.config.features == "norm" else tfidf(x, idf)
         guess = infer(params.phi, features)
         return refine(params.theta, guess, x, key, num_steps=STEPS, information=information)[0]
 
-    return jax.lax.map(lambda pair: one(*pair), (counts, jax.random.split(key, len(counts))), batch_size=64)
+    return jax.lax.map(lambda pair: one(*pair), (counts, jax.random.split(refining, len(counts))), batch_size=64)
 
 
 def contextual_rows(model: Learned, psi: Gaussian, rows: np.ndarray, key: Array, variant: str) -> np.ndarray:

@@ -1,42 +1,82 @@
 """What the model makes of its documents: units in use, documents near each other, labels."""
 
-import numpy as np
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+import scipy.sparse
+
+from dlgm_jax import export
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import Corpus, Documents
+from dlgm_jax.data.corpus import Corpus, Documents, shown
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows
-from dlgm_jax.embeddings.neighbours import nearest
+from dlgm_jax.embeddings.neighbours import nearest, nearest_to
 from dlgm_jax.introspection.spectrum import units
 from dlgm_jax.learning.latents import corpus_posteriors, posterior
 from dlgm_jax.learning.refinement import preconditioned
-from dlgm_jax.types import Gaussian
+from dlgm_jax.types import BadInput, Gaussian
 from experiments.assembly import Assembly
 from experiments.command import Command
-from experiments.findings.model import Learned
-from experiments.page import Figure, Table
+from experiments.findings.model import Learned, pieces
+from experiments.page import Table
 
 STEPS = 5  # of the fisher refiner for each document
 SHOWN = 6  # documents
 SHOWN_DEAD = 12
+UNITS = "units.csv"
+NEIGHBOURS = 5  # of a document that is asked for
 
 
-def parts(models: list[Learned], command: Command) -> list[Table | Figure]:
-    """Tables of the posteriors of documents: units of all models, documents and labels of the first."""
+def parts(models: list[Learned], asked: Corpus | None, command: Command, output: Path) -> Iterator[Table]:
+    """Tables of the posteriors of documents: units of all models, documents and labels of the first.
+
+    `asked` are documents whose neighbours are shown besides.
+    """
     limit, model = command.own["documents"], models[0]
+    (output / UNITS).unlink(missing_ok=True)
     if not limit or model.assembly is None:
-        return []
-    corpora = {name: some(model.assembly.splits[name], limit) for name in ("train", "test")}
-    found = {name: _posteriors(model, model.assembly, corpus) for name, corpus in corpora.items()}
-    means = {name: np.asarray(psi.mean) for name, psi in found.items()}
-    tested = [(model, found["test"])]
+        return
+    test = some(model.assembly.splits["test"], limit)
+    psi = _posteriors(model, model.assembly, test)
+    tested = [(model, psi)]
     for other in models[1:]:
         if other.assembly is not None:
             tested.append((other, _posteriors(other, other.assembly, some(other.assembly.splits["test"], limit))))
-    return [
-        unit_table(tested),
-        document_table(model, corpora["test"], means["test"]),
-        *label_tables(model, corpora, means),
-    ]
+    yield unit_table(tested, output)
+    means = np.asarray(psi.mean)
+    yield document_table(model, test, means)
+    if asked is not None:
+        yield asked_table(model, asked, np.asarray(_posteriors(model, model.assembly, asked).mean), test, means)
+    train = some(model.assembly.train, limit)
+    if labelled(train, test):
+        trained = np.asarray(_posteriors(model, model.assembly, train).mean)
+        yield label_table(model, {"train": train, "test": test}, {"train": trained, "test": means})
+
+
+def asked_documents(model: Learned, command: Command) -> Corpus | None:
+    """The documents of --document, by id, or by number among the test documents. Raises BadInput."""
+    text = command.own["document"]
+    if not text:
+        return None
+    if not command.own["documents"] or model.assembly is None:
+        raise BadInput("--document: expected documents to look among (--documents, and the run's corpus), found none")
+    splits = [model.assembly.splits[name] for name in ("test", "validation", "train")]
+    names = [{name: row for row, name in enumerate(split.ids)} for split in splits]
+
+    def place(word: str) -> tuple[int, int] | None:
+        """Which split, and which row of it."""
+        found = next(((which, ids[word]) for which, ids in enumerate(names) if word in ids), None)
+        number = int(word) if word.isdecimal() and len(word) < 10 else 0
+        return found if found or not 1 <= number <= splits[0].num_documents else (0, number - 1)
+
+    words = list(dict.fromkeys(pieces(text, lambda word: place(word) is not None)))
+    for word in words:
+        if place(word) is None:
+            number = splits[0].num_documents
+            raise BadInput(f"--document: expected an id, or a number from 1 to {number:,}, found {shown(word)}")
+    rows = [splits[which].select([row]).in_memory() for which, row in filter(None, map(place, words))]
+    counts = scipy.sparse.vstack([row.counts for row in rows], "csr")
+    return Corpus(counts, model.vocabulary, [row.ids[0] for row in rows], whole=rows[0].whole)
 
 
 def some(corpus: Documents, limit: int) -> Corpus:
@@ -45,18 +85,23 @@ def some(corpus: Documents, limit: int) -> Corpus:
     return corpus.select(np.sort(rows)).in_memory()
 
 
-def unit_table(tested: list[tuple[Learned, Gaussian]]) -> Table:
-    """How many latent dimensions the posteriors use, and which are dead."""
-    rows = []
+def unit_table(tested: list[tuple[Learned, Gaussian]], output: Path) -> Table:
+    """How many latent dimensions the posteriors use, and which are dead; all of them go to a file."""
+    rows, lines = [], []
     for model, psi in tested:
         found = units(*psi)
-        dead = ", ".join(map(str, found.dead[:SHOWN_DEAD])) + (" ..." if len(found.dead) > SHOWN_DEAD else "")
+        dead = ", ".join(f"z{unit + 1}" for unit in found.dead[:SHOWN_DEAD])
+        more = " ..." if len(found.dead) > SHOWN_DEAD else ""
         kl = float(found.kl.sum()), float(found.kl.max()), float(np.median(found.kl))
-        rows.append((model.label, len(psi.mean), found.active, *kl, len(found.dead), dead or "none"))
+        rows.append((model.label, len(psi.mean), found.active, *kl, len(found.dead), dead + more or "none"))
+        columns = zip(found.variance.tolist(), found.kl.tolist())
+        lines += [(model.label, f"z{unit}", *values) for unit, values in enumerate(columns, 1)]
+    export.write_rows(output / UNITS, ("run", "unit", "variance of means", "KL in nats"), lines)
     header = ("model", "documents", "active", "KL", "largest KL", "median KL", "dead", "these are dead")
     note = (
         f"Of refined posteriors of test documents ({2 * STEPS} gradient evaluations by fisher). Active: the variance "
-        "of posterior means is above 0.01. Dead: under 0.01 nats a document. KL in nats a document, of all and of one."
+        "of posterior means is above 0.01. Dead: under 0.01 nats a document. KL in nats a document, of all and of one; "
+        f"of every unit in {UNITS}."
     )
     return Table("Units in use", note, header, rows)
 
@@ -65,12 +110,39 @@ def document_table(model: Learned, corpus: Corpus, means: np.ndarray) -> Table:
     """Documents and their nearest by the cosine of posterior means, each by its most telling words."""
     order, cosines = nearest(means, range(min(SHOWN, len(means))), num_neighbours=1)
     rows = [
-        (corpus.ids[place], telling(model, corpus, place), telling(model, corpus, near[0]), float(cosine[0]))
-        for place, (near, cosine) in enumerate(zip(order, cosines))
-        if len(near)
+        (
+            corpus.ids[place],
+            corpus.ids[near],
+            float(cosine),
+            telling(model, corpus, place),
+            telling(model, corpus, near),
+        )
+        for place in range(len(order))
+        for near, cosine in zip(order[place], cosines[place])
     ]
-    note = "Documents by their words of largest tf-idf, and the nearest other one by the cosine of posterior means."
-    return Table("Nearest documents", note, ("document", "its words", "the nearest's words", "cosine"), rows)
+    note = (
+        "Documents by their words of largest tf-idf, and the nearest other one by the cosine of posterior means. "
+        "Ask for others by --document."
+    )
+    header = ("document", "nearest", "cosine", "its words", "the nearest's words")
+    return Table("Nearest documents", note, header, rows)
+
+
+def asked_table(model: Learned, asked: Corpus, means: np.ndarray, corpus: Corpus, corpus_means: np.ndarray) -> Table:
+    """The documents that were asked for, each above the test documents nearest to it."""
+    rows = []
+    for place, name in enumerate(asked.ids):
+        own = [row for row in range(corpus.num_documents) if corpus.ids[row] == name]
+        order, cosines = nearest_to(
+            corpus_means, means[[place]], num_neighbours=NEIGHBOURS, omitted=np.array([own], int)
+        )
+        rows.append((name, "itself", 1.0, telling(model, asked, place)))
+        rows += [
+            (name, corpus.ids[near], float(cosine), telling(model, corpus, near))
+            for near, cosine in zip(order[0], cosines[0])
+        ]
+    note = f"The {NEIGHBOURS} nearest of {corpus.num_documents:,} test documents by the cosine of posterior means."
+    return Table("Nearest documents, as asked", note, ("document", "nearest", "cosine", "its words"), rows)
 
 
 def telling(model: Learned, corpus: Corpus, row: int, number: int = 6) -> str:
@@ -80,11 +152,14 @@ def telling(model: Learned, corpus: Corpus, row: int, number: int = 6) -> str:
     return ", ".join(model.vocabulary[word] for word in counts.col[np.argsort(-weights, kind="stable")[:number]])
 
 
-def label_tables(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.ndarray]) -> list[Table | Figure]:
-    """Accuracy of labels from posterior means beside tf-idf and SVD; nothing where there are no labels."""
+def labelled(train: Corpus, test: Corpus) -> bool:
+    """Whether documents have labels, and training ones more than one."""
+    return train.labels is not None and test.labels is not None and len(set(train.labels)) > 1
+
+
+def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.ndarray]) -> Table:
+    """Accuracy of labels from posterior means beside tf-idf and SVD."""
     train, test = corpora["train"], corpora["test"]
-    if train.labels is None or test.labels is None or len(set(train.labels)) < 2:
-        return []
     svd = lsa(train.counts, model.run.idf, model.config.K)
     projected = {name: svd.transform(tfidf_rows(corpus.counts, model.run.idf)) for name, corpus in corpora.items()}
     rows = []
@@ -93,13 +168,13 @@ def label_tables(model: Learned, corpora: dict[str, Corpus], means: dict[str, np
         rows.append((title, 100 * scores.neighbours, 100 * scores.linear))
     note = (
         f"Percent of {test.num_documents:,} test documents whose label is found from {train.num_documents:,} "
-        f"training documents; there are {len(set(train.labels))} labels."
+        f"training documents; there are {len(set(train.labels or ()))} labels."
     )
-    return [Table("Labels from documents", note, ("embedding", "10 nearest", "linear probe"), rows)]
+    return Table("Labels from documents", note, ("embedding", "10 nearest", "linear probe"), rows)
 
 
 def _posteriors(model: Learned, assembly: Assembly, corpus: Corpus) -> Gaussian:
     size = min(assembly.config.batch_size, corpus.num_documents)
     ordered = batches.ordered_batches(corpus, size, sizes=batches.padded_sizes(size, corpus))
     find = posterior(assembly.model, refinement=preconditioned(STEPS))
-    return corpus_posteriors(find, model.run.params, ordered, model.key)
+    return corpus_posteriors(find, model.run.params, ordered, model.document_key)

@@ -1,5 +1,6 @@
-"""Jacobian vectors beside what people say of words: similarity and analogies (Table 3 and Table 7)."""
+"""Vectors beside what people say of words: similarity and analogies (Table 3 and Table 7)."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,66 +8,97 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.word_pairs import RatedPair, read_analogies, read_pairs
-from dlgm_jax.embeddings.analogies import accuracy, cos_add, cos_mul
+from dlgm_jax.embeddings.analogies import Accuracy, accuracy, cos_add, cos_mul, known_questions
 from dlgm_jax.embeddings.word_similarity import agreement, known_pairs, word_similarity
 from dlgm_jax.types import BadInput
 from experiments.command import Command
-from experiments.findings.contexts import contextual_rows, counted, posteriors, words_of
+from experiments.findings.contexts import contextual_rows, counted, posteriors
 from experiments.findings.model import Learned
-from experiments.page import Figure, Table
+from experiments.page import Table
+from experiments.workdir import write_whole
+
+MISSING = "missing_words.txt"
+NAMED = 8  # missing words of a file that the note names
+Question = tuple[str, str, str, str]
 
 
 class Files(NamedTuple):
-    """What people say, read before anything is computed."""
+    """What people say, by the names of files, read before anything is computed."""
 
     pairs: list[tuple[str, list[RatedPair]]]
-    analogies: dict[str, list[tuple[str, str, str, str]]]
+    analogies: list[tuple[str, dict[str, list[Question]]]]
 
 
 def read(command: Command) -> Files:
     """The files of --similarity and --analogies. Raises BadInput."""
-    own = command.own
-    names = [Path(name.strip()) for name in own["similarity"].split(",") if name.strip()]
-    return Files(
-        [(name.name, read_pairs(name)) for name in names],
-        read_analogies(own["analogies"]) if own["analogies"] else {},
-    )
+
+    def files(flag: str) -> list[Path]:
+        return [Path(name.strip()) for name in command.own[flag].split(",") if name.strip()]
+
+    pairs = [(path.name, read_pairs(path)) for path in files("similarity")]
+    return Files(pairs, [(path.name, read_analogies(path)) for path in files("analogies")])
 
 
 def check_known(models: list[Learned], files: Files) -> None:
-    """Raises BadInput for a file of pairs of which a model knows none."""
-    for name, pairs in files.pairs:
-        for model in models:
+    """Raises BadInput for a file of which a model knows no pair, or no analogy."""
+    for model in models:
+        for name, pairs in files.pairs:
             if not len(known_pairs([pair[:3] for pair in pairs], model.find)[0]):
                 raise BadInput(f"{name}: expected words of the vocabulary of {model.folder}, found none of its pairs")
+        for name, sections in files.analogies:
+            questions = (question for section in sections.values() for question in section)
+            if not len(known_questions(model.find, questions)):
+                raise BadInput(
+                    f"{name}: expected words of the vocabulary of {model.folder}, found none of its analogies"
+                )
 
 
-def parts(models: list[Learned], files: Files, variant: str) -> list[Table | Figure]:
-    """A row for each model and file; nothing without files."""
-    found: list[Table | Figure] = []
+def parts(models: list[Learned], files: Files, variant: str, output: Path) -> Iterator[Table]:
+    """A row for each model and file, and the words that are missing in a file; nothing without files."""
+    (output / MISSING).unlink(missing_ok=True)
     if files.pairs:
-        found.append(similarity_table(models, files.pairs, variant))
-    if files.analogies:
-        found.append(analogy_table(models, files.analogies))
-    return found
+        missing = missing_words(models, files.pairs)
+        if missing:
+            lines = (f"{name}\t{word}\n" for name, words in missing.items() for word in words)
+            write_whole(output / MISSING, "file\tword\n" + "".join(lines))
+        yield similarity_table(models, files.pairs, variant, missing)
+    for name, sections in files.analogies:
+        yield analogy_table(models, name, sections)
 
 
-def similarity_table(models: list[Learned], files: list[tuple[str, list[RatedPair]]], variant: str) -> Table:
+def missing_words(models: list[Learned], files: list[tuple[str, list[RatedPair]]]) -> dict[str, list[str]]:
+    """By file, the words that a model does not know, sorted; without the files of which all are known."""
+    found = {
+        name: sorted({word for model in models for word in known_pairs([pair[:3] for pair in pairs], model.find)[2]})
+        for name, pairs in files
+    }
+    return {name: words for name, words in found.items() if words}
+
+
+def similarity_table(
+    models: list[Learned], files: list[tuple[str, list[RatedPair]]], variant: str, missing: dict[str, list[str]]
+) -> Table:
     """Spearman's rank correlation x 100 with people's ratings."""
-    rows, missing = [], set()
+    rows = []
     for name, pairs in files:
         for model in models:
             found = word_similarity(model.vectors, model.find, [pair[:3] for pair in pairs])
-            missing.update(found.missing)
             contextual = 100 * in_context(model, pairs, variant) if pairs[0].first_context else float("nan")
             rows.append((name, model.label, 100 * found.spearman, contextual, found.pairs, found.left_out))
-    shown = ", ".join(sorted(missing)[:40]) + (f" and {len(missing) - 40} more" if len(missing) > 40 else "")
+    named = "; ".join(f"{name}: {some(words)}" for name, words in missing.items())
     note = (
+        f"Not in the vocabulary: {f'{named}; all of them are in {MISSING}' if named else 'none'}. "
         f"Spearman x 100 between cosines of J_mean^{variant} and people's ratings; in context: between the vectors of "
-        f"each word under the posterior of its own context. Not in the vocabulary: {shown or 'none'}."
+        "each word under the posterior of its own context. "
+        "A - stands where there are no contexts, fewer than two pairs, or all ratings or all cosines are the same."
     )
     header = ("file", "model", "Spearman x 100", "in context", "pairs", "left out")
     return Table("Similarity of words", note, header, rows)
+
+
+def some(words: list[str]) -> str:
+    """The first words, and how many more there are."""
+    return ", ".join(words[:NAMED]) + (f" and {len(words) - NAMED} more" if len(words) > NAMED else "")
 
 
 def in_context(model: Learned, pairs: list[RatedPair], variant: str) -> float:
@@ -75,26 +107,40 @@ def in_context(model: Learned, pairs: list[RatedPair], variant: str) -> float:
     if len(places) < 2:
         return float("nan")
     vectors = []
-    for side in range(2):
+    for side, key in enumerate(jax.random.split(jax.random.fold_in(model.context_key, 1))):
         texts = [pairs[place][3 + side].replace("<b>", " ").replace("</b>", " ") for place in places]
-        counts = np.stack([counted(model, words_of(model, text))[0] for text in texts])
-        key = jax.random.fold_in(model.key, side)
-        psi = posteriors(model, counts, key)
-        vectors.append(contextual_rows(model, psi, rows[:, side], jax.random.fold_in(key, 1), variant))
+        counts = np.stack([counted(model, text)[0] for text in texts])
+        refining, averaging = jax.random.split(key)
+        psi = posteriors(model, counts, refining)
+        vectors.append(contextual_rows(model, psi, rows[:, side], averaging, variant))
     return agreement(vectors[0], vectors[1], [pairs[place].rating for place in places])
 
 
-def analogy_table(models: list[Learned], sections: dict[str, list[tuple[str, str, str, str]]]) -> Table:
-    """The share of analogies a : b :: c : d whose d is found first, by section."""
-    rows = []
-    for section, questions in sections.items():
+def analogy_table(models: list[Learned], name: str, sections: dict[str, list[Question]]) -> Table:
+    """The share of analogies a : b :: c : d whose d is found first, by section and in all."""
+    found = {
+        (section, model.label): [
+            accuracy(model.vectors, model.find, questions, objective=objective) for objective in (cos_add, cos_mul)
+        ]
+        for section, questions in sections.items()
+        for model in models
+    }
+    if len(sections) > 1:
         for model in models:
-            add, mul = (
-                accuracy(model.vectors, model.find, questions, objective=objective) for objective in (cos_add, cos_mul)
-            )
-            rows.append((section, model.label, 100 * add.share, 100 * mul.share, add.asked, add.left_out))
+            scores = [found[section, model.label] for section in sections]
+            found["all sections", model.label] = [total(column) for column in zip(*scores)]
+    rows = [
+        (section, label, 100 * add.share, 100 * mul.share, add.asked, add.left_out)
+        for (section, label), (add, mul) in found.items()
+    ]
     note = (
         "Percent found by 3CosAdd and 3CosMul among all words but the question's; left out: a word is not known, or "
         "two are the same row."
     )
-    return Table("Analogies", note, ("section", "model", "3CosAdd", "3CosMul", "asked", "left out"), rows)
+    header = ("section", "model", "3CosAdd", "3CosMul", "asked", "left out")
+    return Table(f"Analogies of {name}", note, header, rows)
+
+
+def total(scores: Iterable[Accuracy]) -> Accuracy:
+    """Of the questions of all sections together."""
+    return Accuracy(*map(sum, zip(*scores)))

@@ -1,7 +1,7 @@
 """A trained model and the vectors of its words."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.corpus import shown
-from dlgm_jax.embeddings.word_similarity import finder
+from dlgm_jax.embeddings.word_similarity import finder, spellings
 from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
 from dlgm_jax.run import Run, load_run, read_config
 from dlgm_jax.types import Array, BadInput
-from experiments.assembly import INTROSPECT, Assembly, assemble
+from experiments.assembly import CONTEXTS, DOCUMENTS, INTROSPECT, Assembly, assemble
 from experiments.command import Command
 from experiments.config import Config
 from experiments.workdir import check_corpus
@@ -30,7 +30,9 @@ class Learned:
     config: Config
     vectors: np.ndarray  # [V, K], J_mean of the chosen variant
     log_vectors: np.ndarray  # [V, K], J_mean^log, whose spectrum counts
-    key: Array
+    key: Array  # of the mean Jacobians
+    context_key: Array
+    document_key: Array
 
     @property
     def name(self) -> str:
@@ -41,8 +43,13 @@ class Learned:
         return self.run.vocabulary
 
     @cached_property
+    def row(self) -> dict[str, int]:
+        """The row of every entry of the vocabulary, exactly as it is."""
+        return {word: row for row, word in enumerate(self.vocabulary)}
+
+    @cached_property
     def find(self) -> Callable[[str], int | None]:
-        """The row of a word, or None."""
+        """The row of a word of a published list, or None."""
         return finder(self.vocabulary)
 
     @cached_property
@@ -63,18 +70,30 @@ class Learned:
         return np.argsort(-np.asarray(weight), kind="stable")
 
     def rows(self, flag: str, words: str) -> list[int]:
-        """Rows of words by semicolons, or by commas. Raises BadInput with close spellings for one that is not there."""
-        rows = []
-        whole = self.find(words.strip()) is not None
-        parts = [words] if whole else words.split(";") if ";" in words else words.split(",")
-        for word in filter(None, map(str.strip, parts)):
-            row = self.find(word)
+        """Rows of words by semicolons, or by commas, in any case and without hyphens.
+
+        Prints what is not read as it stands. Raises BadInput with close spellings for a word that is not there.
+        """
+        find, rows = spellings(self.vocabulary), []
+        for word in pieces(words, lambda word: find(word) is not None):
+            row = find(word)
             if row is None:
                 close = difflib.get_close_matches(word.lower(), self.vocabulary, n=4, cutoff=0.6)
                 hint = f"; close to it are {', '.join(close)}" if close else ""
                 raise BadInput(f"--{flag}: expected a word of the vocabulary, found {shown(word)}{hint}")
+            if self.vocabulary[row] != word:
+                print(f"--{flag}: {shown(word)} is read as {shown(self.vocabulary[row])}")
             rows.append(row)
-        return rows
+        return list(dict.fromkeys(rows))
+
+
+def pieces(text: str, known: Callable[[str], bool]) -> Iterator[str]:
+    """What stands between semicolons, or between commas where there are none or all that stands there is known."""
+    whole = [piece.strip() for piece in text.split(";") if piece.strip()]
+    for piece in whole:
+        parts = [part.strip() for part in piece.split(",") if part.strip()]
+        split = not known(piece) and (len(whole) == 1 or all(map(known, parts)))
+        yield from parts if split else [piece]
 
 
 def models_of(command: Command) -> list[Learned]:
@@ -99,11 +118,15 @@ def learned(label: str, folder: Path, command: Command) -> Learned:
     """The best model of a workdir with its mean Jacobians. Raises BadInput."""
     run = load_run(folder)
     config = Config.from_json(run.config)
-    key = jax.random.fold_in(jax.random.key(command.given.get("seed", config.seed)), INTROSPECT)
+    seed = jax.random.key(command.given.get("seed", config.seed))
+    key, *others = (jax.random.fold_in(seed, use) for use in (INTROSPECT, CONTEXTS, DOCUMENTS))
     samples, variant = command.own["samples"], command.own["variant"]
 
     def mean(variant: str) -> np.ndarray:
-        return np.asarray(jacobian_mean(run.params, key, num_samples=samples, variant=variant))
+        found = np.asarray(jacobian_mean(run.params, key, num_samples=samples, variant=variant))
+        if not np.isfinite(found).all():
+            raise BadInput(f"{folder}: expected finite Jacobian vectors, found NaN or infinity in J^{variant}")
+        return found
 
     log = mean("log")
-    return Learned(label, folder, run, config, log if variant == "log" else mean(variant), log, key)
+    return Learned(label, folder, run, config, log if variant == "log" else mean(variant), log, key, *others)

@@ -1,9 +1,11 @@
 """What the Jacobian vectors of the words say: spectrum, neighbours, clusters, map."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from dlgm_jax import export
 from dlgm_jax.embeddings.clusters import spectral_clusters
 from dlgm_jax.embeddings.neighbours import nearest, without_plurals
 from dlgm_jax.introspection.spectrum import active_directions, directions, log_singular_values, near_duplicates
@@ -16,26 +18,33 @@ SHOWN_DIRECTIONS, SHOWN_CLUSTERS, SHOWN_PAIRS = 12, 25, 6
 NAMED = 250  # words of the map that are written out
 
 
-def parts(model: Learned, models: list[Learned], command: Command, output: Path) -> list[Table | Figure]:
+def parts(
+    model: Learned, models: list[Learned], queries: list[int], command: Command, output: Path
+) -> Iterator[Table | Figure]:
     """Tables and pictures of the first model, beside the spectra of all."""
     own = command.own
-    queries = model.rows("query", own["query"])
-    frequent = [int(row) for row in model.frequent[: own["words"]] if row not in queries]
+    yield from spectra(models, output)
+    yield direction_table(model)
+    asked = queries + [int(row) for row in model.frequent[: own["words"]] if row not in queries]
+    yield neighbour_table(model, asked, own["neighbours"], plurals=own["plurals"])
     clusters = spectral_clusters(model.vectors, min(own["clusters"], len(model.vocabulary)), affinity=own["affinity"])
-    found = [
-        *spectra(models, output),
-        direction_table(model),
-        neighbour_table(model, queries + frequent, own["neighbours"], plurals=own["plurals"]),
-        cluster_table(model, clusters),
-    ]
-    words = model.frequent[: own["map_words"]]
-    if len(words) > 3:
-        path = output / "map.png"
-        names = [model.vocabulary[row] for row in words]
-        plots.plot_map(path, model.vectors[words], names, clusters[words], named=NAMED)
+    yield cluster_table(model, clusters)
+    yield from map_of_words(model, own["map_words"], clusters, output)
+
+
+def map_of_words(model: Learned, number: int, clusters: np.ndarray, output: Path) -> Iterator[Figure]:
+    """The map of the most frequent words, where they have one and any are asked for."""
+    path, words = output / "map.png", model.frequent[:number]
+    path.unlink(missing_ok=True)
+    reason = plots.unmappable(model.vectors[words])
+    if number and reason:
+        print(f"\nNote: there is no map of words: {reason}", flush=True)
+    elif number:
+        plots.plot_map(
+            path, model.vectors[words], [model.vocabulary[row] for row in words], clusters[words], named=NAMED
+        )
         note = f"The {len(words):,} most frequent words by t-SNE of their cosines; colours are clusters."
-        found.append(Figure("Map of words", note, path))
-    return found
+        yield Figure("Map of words", note, path)
 
 
 def spectra(models: list[Learned], output: Path) -> list[Table | Figure]:
@@ -51,16 +60,18 @@ def spectra(models: list[Learned], output: Path) -> list[Table | Figure]:
         "Near-duplicates are pairs of latent dimensions whose columns have a cosine beyond 0.95 either way."
     )
     plots.plot_spectra(output / "spectrum.png", values)
+    lines = [(label, place, value) for label, found in values for place, value in enumerate(found, 1)]
+    export.write_rows(output / "spectrum.csv", ("run", "place", "log singular value"), lines)
     return [
         Table("Directions of the latent space in use", note, header, rows),
-        Figure("Spectrum", "Sorted log singular values of J_mean^log.", output / "spectrum.png"),
+        Figure("Spectrum", "Sorted log singular values of J_mean^log, also in spectrum.csv.", output / "spectrum.png"),
     ]
 
 
 def duplicates(model: Learned) -> str:
     """The first pairs of latent dimensions that do nearly the same, and how many there are."""
     pairs = near_duplicates(model.log_vectors)
-    named = ", ".join(f"{first}~{second} ({cosine:.2f})" for first, second, cosine in pairs[:SHOWN_PAIRS])
+    named = ", ".join(f"z{i + 1}~z{j + 1} ({cosine:.2f})" for i, j, cosine in pairs[:SHOWN_PAIRS])
     return f"{named} and {len(pairs) - SHOWN_PAIRS} more" if len(pairs) > SHOWN_PAIRS else named or "none"
 
 

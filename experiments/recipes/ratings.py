@@ -71,7 +71,7 @@ def main(argv: list[str]) -> None:
     tables = {}
     for name, make in (("ranking", ranking_table), ("completion", completion_table)):
         table = tables[name] = make(assembly, run.params, by, command)
-        print(f"\n{plain(table)}\n{table.note}", flush=True)
+        print(f"\n{plain(table)}", flush=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     figures = {name: {"note": table.note, "rows": rows(table)} for name, table in tables.items()}
     write_whole(output, json.dumps({"settings": command.own | command.given} | figures, indent=1) + "\n")
@@ -168,7 +168,7 @@ def completion_table(assembly: Assembly, params: Params, by: dict[str, Refinemen
         for name, scores in found.items()
     ]
     note = (
-        f"Of {number_of(documents)}. Predictive: the mean of mu over {command.own['samples']} draws of z.\n"
+        f"Of {number_of(documents)}. Predictive: the mean of mu over {command.own['samples']} draws of z. "
         "Plug-in: mu at the posterior mean. The first two columns are means over documents."
     )
     return Table("Completion perplexity of the tokens that are not observed", note, COMPLETION, shown)

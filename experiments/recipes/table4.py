@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
             plainly = mrm_ccs(vectors, labels, num_neighbours=number)
             share = mrm_ccs(vectors, labels, num_neighbours=number, normalised=True)
             rows.append((grain, name, plainly, share, known, len(labels) - known))
-    header = ("groups", "vectors", "MRM_CCS (eq. 6)", "% of 40 hits", "codes", "without group")
+    header = ("groups", "vectors", "MRM_CCS (eq. 6)", f"% of {number} hits", "codes", "without group")
     print(plain(Table(f"Medical relatedness, J^{command.own['variant']}, {number} neighbours", "", header, rows)))
 
 
