@@ -190,9 +190,8 @@ class Stored(Documents):
         """Tells the system that pages which were read are not needed now."""
         for shard in self.shards:
             for array in (shard.words, shard.counts):
-                mapped = array.base if isinstance(array.base, mmap.mmap) else None
-                if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-                    mapped.madvise(mmap.MADV_DONTNEED)
+                if isinstance(array.base, memoryview) and hasattr(mmap, "MADV_DONTNEED"):
+                    array.base.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def holds(folder: str | Path) -> bool:

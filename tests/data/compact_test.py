@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,3 +160,22 @@ def test_folders_that_are_there_and_odd_words_are_refused(tmp_path):
     for word in ("", " a", "a\n", "a\nb"):
         with pytest.raises(BadInput, match="expected words without white space around them"):
             compact.Writer(tmp_path / "out", ("fine", word), {})
+
+
+def test_pages_that_were_read_are_let_go(tmp_path):
+    if not Path("/proc/self/smaps").exists():
+        pytest.skip("needs /proc")
+    wide = as_corpus(np.ones((4000, 500), int))
+    with compact.Writer(tmp_path / "out", wide.vocabulary, {}) as writer:
+        writer.add("train", wide)
+    train = compact.load(tmp_path / "out")[0]["train"]
+
+    def mapped():
+        """Of the files of the corpus, pages in memory, kB."""
+        text = Path("/proc/self/smaps").read_text().split(str(tmp_path))[1:]
+        return sum(int(part.split("Rss:")[1].split()[0]) for part in text)
+
+    train.rows(np.arange(4000))
+    assert mapped() > 10_000
+    assert train.word_frequencies().sum() == 2_000_000
+    assert mapped() < 1_000

@@ -1,6 +1,7 @@
 """Tables of (document, word, count): ratings, purchases, patients' codes. CSV with a header, or Parquet."""
 
 import csv
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
@@ -48,7 +49,7 @@ def gathered(events: Iterable[Event], where: Path) -> Corpus:
     documents: dict[str, int] = {}
     words: dict[str, int] = {}
     totals: Counter[str] = Counter()
-    rows, columns, counts = [], [], []
+    rows, columns, counts = array("q"), array("q"), array("q")
     for document, word, count in events:
         rows.append(documents.setdefault(document, len(documents)))
         columns.append(words.setdefault(word, len(words)))
@@ -60,7 +61,7 @@ def gathered(events: Iterable[Event], where: Path) -> Corpus:
     place = np.empty(len(words), np.int64)
     place[[words[word] for word in ordered]] = np.arange(len(words))
     shape = (len(documents), len(words))
-    matrix = scipy.sparse.coo_matrix((np.asarray(counts), (np.asarray(rows), place[columns])), shape)
+    matrix = scipy.sparse.coo_matrix((np.asarray(counts), (np.asarray(rows), place[np.asarray(columns)])), shape)
     return Corpus(matrix, tuple(ordered), tuple(documents))
 
 
