@@ -52,8 +52,9 @@ class Dropped:
     """What a user should know was left out."""
 
     documents: int = 0  # without a word of the vocabulary
-    words: int = 0  # different ones
-    tokens: int = 0
+    words: int = 0  # of training documents
+    tokens: int = 0  # that these words are, where it was counted
+    unknown: int = 0  # tokens of test documents whose words no training document has
 
 
 def main(argv: list[str]) -> None:
@@ -76,6 +77,15 @@ def main(argv: list[str]) -> None:
     origin = {"input": str(path.resolve()), "format": source.form}
     if isinstance(opened, Texts):
         origin |= {"token_pattern": command.own["token_pattern"], "drop_headers": str(command.own["drop_headers"])}
+    splits = write(output, source, origin)
+    if isinstance(opened, Texts):
+        dropped.documents -= sum(found.documents for found in splits.values())
+    print(summary(splits, len(source.vocabulary), dropped))
+    print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
+
+
+def write(output: Path, source: Source, origin: dict[str, str]) -> dict[str, "Summary"]:
+    """Writes the corpus, whole or not at all, and says what it holds."""
     splits: dict[str, Summary] = {}
     with compact.Writer(output, source.vocabulary, origin) as writer:
         for split, corpus in progress(source.read(), "writing"):
@@ -83,10 +93,7 @@ def main(argv: list[str]) -> None:
             splits.setdefault(split, Summary()).add(corpus)
         if not {"train", "test"} <= splits.keys():
             raise BadInput(f"--input: expected training and test documents, found only {', '.join(splits) or 'none'}")
-    if isinstance(opened, Texts):
-        dropped.documents -= sum(found.documents for found in splits.values())
-    print(summary(splits, len(source.vocabulary), dropped))
-    print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
+    return splits
 
 
 def check(command: Command, form: str) -> None:
@@ -176,10 +183,10 @@ def with_test_counts(source: Source, path: Path, how: Reading, dropped: Dropped)
 
     def read() -> Iterator[Part]:
         yield from (Part("train", part.corpus) for part in source.read())
-        dropped.tokens = 0
+        dropped.unknown = 0
         for part in other.read():
             aligned = align(part.corpus, source.vocabulary)
-            dropped.tokens += int(aligned.unknown.sum())
+            dropped.unknown += int(aligned.unknown.sum())
             yield Part("test", aligned.corpus)
 
     return Source(source.form, source.vocabulary, read)
@@ -220,8 +227,11 @@ def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> st
     ]
     if dropped.documents:
         lines.append(f"Left out: {dropped.documents:,} documents without a word of the vocabulary.")
-    if dropped.words or dropped.tokens:
-        lines.append(f"Left out: {dropped.words:,} words, too rare or stop words ({dropped.tokens:,} tokens).")
+    if dropped.words:
+        tokens = f", {dropped.tokens:,} tokens" if dropped.tokens else ""
+        lines.append(f"Left out: {dropped.words:,} words of training documents, too rare or stop words{tokens}.")
+    if dropped.unknown:
+        lines.append(f"Left out: {dropped.unknown:,} tokens of test documents, whose words no training document has.")
     return "\n".join(lines)
 
 

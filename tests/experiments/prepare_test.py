@@ -71,7 +71,7 @@ def test_words_that_few_training_documents_hold_are_left_out(command, tmp_path):
     train, test = stored(tmp_path / "out")
     assert train.vocabulary == ("often", "sometimes")
     assert (train.num_documents, test.num_documents) == (8, 2)
-    assert "Left out: 1 words" in out
+    assert "Left out: 1 words of training documents" in out
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -108,3 +108,27 @@ def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, arguments, 
     assert message in err
     assert err.splitlines()[-1].startswith("error: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_test_file_of_counts_is_aligned_by_word(command, tmp_path):
+    (tmp_path / "train.csv").write_text("document,word,count\n1,a,2\n1,b,1\n2,b,4\n")
+    (tmp_path / "test.csv").write_text("document,word,count\n7,c,5\n7,b,3\n")
+    arguments = [f"--input={tmp_path / 'train.csv'}", f"--test={tmp_path / 'test.csv'}", f"--output={tmp_path / 'out'}"]
+    code, out, err = command("prepare", *arguments)
+    assert code == 0, err
+    train, test = stored(tmp_path / "out")
+    assert train.vocabulary == ("b", "a")
+    assert test.in_memory().counts.toarray().tolist() == [[3, 0]]
+    assert "Left out: 5 tokens of test documents" in out
+
+
+def test_given_words_are_counted_and_no_others(command, tmp_path):
+    source = texts(tmp_path / "docs.jsonl")
+    (tmp_path / "words.txt").write_text("loan\nzebra\nthe\n")
+    arguments = [f"--input={source}", f"--output={tmp_path / 'out'}", f"--vocab={tmp_path / 'words.txt'}"]
+    code, out, err = command("prepare", *arguments, "--test_size=5")
+    assert code == 0, err
+    train, test = stored(tmp_path / "out")
+    assert train.vocabulary == test.vocabulary == ("loan", "zebra", "the")
+    assert "documents without a word of the vocabulary" in out
+    assert train.num_documents + test.num_documents < 40
