@@ -51,9 +51,7 @@ def complete(
     return answers
 
 
-def known_questions(
-    find: Callable[[str], int | None], questions: Iterable[tuple[str, str, str, str]]
-) -> np.ndarray:
+def known_questions(find: Callable[[str], int | None], questions: Iterable[tuple[str, str, str, str]]) -> np.ndarray:
     """The rows of those questions whose words are all known, and no two the same row: [Q, 4]."""
     rows = [[find(word) for word in question] for question in questions]
     return np.array([row for row in rows if None not in row and len(set(row)) == 4], int).reshape(-1, 4)

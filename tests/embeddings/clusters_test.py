@@ -58,3 +58,15 @@ def test_impossible_requests_are_named():
         spectral_clusters(np.eye(3), 4)
     with pytest.raises(ValueError, match="cosine, neighbours; found 'dense'"):
         spectral_clusters(np.eye(3), 2, affinity="dense")
+
+
+def test_a_row_has_ten_neighbours_in_the_graph():
+    rows, _ = planted(80, noise=1.0)
+
+    def graph(num_neighbours):
+        settings = {"affinity": "nearest_neighbors", "n_neighbors": num_neighbours, "random_state": 0}
+        return SpectralClustering(5, **settings).fit_predict(unit_rows(rows))
+
+    found = spectral_clusters(rows, 5, affinity="neighbours")
+    assert adjusted_rand_score(graph(10), found) == 1
+    assert adjusted_rand_score(graph(3), found) < 0.9
