@@ -139,9 +139,8 @@ def asked_table(model: Learned, asked: Corpus, means: np.ndarray, corpus: Corpus
     rows = []
     for place, name in enumerate(asked.ids):
         own = [row for row in range(corpus.num_documents) if corpus.ids[row] == name]
-        order, cosines = nearest_to(
-            corpus_means, means[[place]], num_neighbours=NEIGHBOURS, omitted=np.array([own], int)
-        )
+        mean = corpus_means[own[:1]] if own else means[[place]]  # refinement draws for each document of a corpus
+        order, cosines = nearest_to(corpus_means, mean, num_neighbours=NEIGHBOURS, omitted=np.array([own], int))
         rows.append((name, "itself", 1.0, telling(model, asked, place)))
         rows += [
             (name, corpus.ids[near], float(cosine), telling(model, corpus, near))
