@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from dlgm_jax.embeddings.neighbours import unit_rows
 from dlgm_jax.introspection.spectrum import active_directions
 
 FEWEST = 4  # words of a map
+FEW = 300  # words over which threads would rather wait for each other than work
 
 
 def plot_curves(
@@ -77,7 +79,8 @@ def plot_map(path: Path, embeddings: np.ndarray, words: Sequence[str], clusters:
     The vectors must not be `unmappable`: scikit-learn would crash.
     """
     perplexity = min(30.0, (len(words) - 1) / 3)
-    places = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(unit_rows(embeddings))
+    with threadpool_limits(1 if len(words) < FEW else None, user_api="openmp"):
+        places = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(unit_rows(embeddings))
     figure, axes = plt.subplots(figsize=(12, 12), layout="constrained")
     axes.scatter(*places.T, c=clusters % 20, cmap="tab20", s=9, alpha=0.6, linewidths=0)
     for word, (x, y) in zip(words[:named], places):

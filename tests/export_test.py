@@ -63,3 +63,8 @@ def test_csv_and_npz_come_back(tmp_path):
 def test_another_number_of_words_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"vectors have shape \(7, 3\), expected \(6, K\)"):
         write_csv(tmp_path / "vectors.csv", WORDS[:6], VECTORS)
+
+
+def test_words_that_stand_twice_are_refused_where_rows_go_by_word(tmp_path):
+    with pytest.raises(ValueError, match="expected distinct words, found 1 again"):
+        write_word2vec(tmp_path / "vectors.txt", ("a", "b", "a"), VECTORS[:3])

@@ -48,7 +48,7 @@ def read_coarse_groups(path: str | Path) -> dict[str, int]:
                 raise BadInput(f"{path}:{number}: expected a heading as 1.1 or indented codes, found {shown(line)}")
             for code in line.split():
                 if CODE.fullmatch(code):
-                    groups.setdefault(code, chapter)
+                    groups.setdefault(plain(code), chapter)
     if not groups:
         raise BadInput(f"{path}: expected chapters of ICD-9 codes, found none")
     return groups

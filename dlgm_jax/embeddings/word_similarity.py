@@ -19,14 +19,18 @@ class Agreement(NamedTuple):
 
 
 def spellings(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
-    """The row of a word: as it is, else lower-cased, else without hyphens too; or None."""
+    """The row of a word: as it is, else lower-cased, else the first that differs by case and hyphens; or None."""
     rows = {word: row for row, word in enumerate(vocabulary)}
+    plain = {_plain(word): row for row, word in reversed(list(enumerate(vocabulary)))}
 
     def find(word: str) -> int | None:
-        lower = word.lower()
-        return next((rows[form] for form in (word, lower, lower.replace("-", "")) if form in rows), None)
+        return next((rows[form] for form in (word, word.lower()) if form in rows), plain.get(_plain(word)))
 
     return find
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "")
 
 
 def finder(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
@@ -34,7 +38,7 @@ def finder(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
     find = spellings(vocabulary)
 
     def find_form(word: str) -> int | None:
-        forms = word, *singulars(word.lower().replace("-", ""))
+        forms = word, *singulars(_plain(word))
         return next((row for form in forms if (row := find(form)) is not None), None)
 
     return find_form

@@ -13,7 +13,7 @@ from dlgm_jax.data.text import WORD
 from dlgm_jax.features import normalised_counts, tfidf
 from dlgm_jax.introspection.jacobian import jacobian_posterior
 from dlgm_jax.models.dlgm import infer, refine, token_information
-from dlgm_jax.types import Array, BadInput, Gaussian
+from dlgm_jax.types import Array, BadInput, Gaussian, Params
 from experiments.command import Command
 from experiments.findings.model import Learned
 from experiments.findings.vectors import listed, neighbours
@@ -90,25 +90,31 @@ def contextual_vectors(model: Learned, counts: np.ndarray, key: Array, variant: 
 
 def posteriors(model: Learned, counts: np.ndarray, key: Array) -> Gaussian:
     """Posteriors of documents [n, V], refined by fisher: [n, K] each."""
-    params = model.run.params
-    idf = jnp.asarray(model.run.idf)
-    informing, refining = jax.random.split(key)
-    information = token_information(params.theta, informing)
-
-    def one(x, key):
-        features = normalised_counts(x) if model.config.features == "norm" else tfidf(x, idf)
-        guess = infer(params.phi, features)
-        return refine(params.theta, guess, x, key, num_steps=STEPS, information=information)[0]
-
-    return jax.lax.map(lambda pair: one(*pair), (counts, jax.random.split(refining, len(counts))), batch_size=64)
+    return _posteriors(model.run.params, jnp.asarray(model.run.idf), counts, key, features=model.config.features)
 
 
 def contextual_rows(model: Learned, psi: Gaussian, rows: np.ndarray, key: Array, variant: str) -> np.ndarray:
     """Of each document, the Jacobian vector of one word under its posterior: [n, K]."""
-    find = partial(jacobian_posterior, model.run.params, variant=variant)
+    return np.asarray(_contextual_rows(model.run.params, psi, rows, key, variant=variant))
+
+
+@partial(jax.jit, static_argnames="features")
+def _posteriors(params: Params, idf: Array, counts: Array, key: Array, *, features: str) -> Gaussian:
+    informing, refining = jax.random.split(key)
+    information = token_information(params.theta, informing)
 
     def one(pair):
-        psi, row, key = pair
-        return find(psi, key, ids=row[None])[0]
+        x, key = pair
+        guess = infer(params.phi, normalised_counts(x) if features == "norm" else tfidf(x, idf))
+        return refine(params.theta, guess, x, key, num_steps=STEPS, information=information)[0]
 
-    return np.asarray(jax.lax.map(one, (psi, rows, jax.random.split(key, len(rows))), batch_size=16))
+    return jax.lax.map(one, (counts, jax.random.split(refining, len(counts))), batch_size=64)
+
+
+@partial(jax.jit, static_argnames="variant")
+def _contextual_rows(params: Params, psi: Gaussian, rows: Array, key: Array, *, variant: str) -> Array:
+    def one(pair):
+        psi, row, key = pair
+        return jacobian_posterior(params, psi, key, ids=row[None], variant=variant)[0]
+
+    return jax.lax.map(one, (psi, rows, jax.random.split(key, len(rows))), batch_size=16)

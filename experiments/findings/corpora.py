@@ -1,6 +1,6 @@
 """What the model makes of its documents: units in use, documents near each other, labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,21 +36,28 @@ def parts(models: list[Learned], asked: Corpus | None, command: Command, output:
     (output / UNITS).unlink(missing_ok=True)
     if not limit or model.assembly is None:
         return
-    test = some(model.assembly.splits["test"], limit)
-    psi = _posteriors(model, model.assembly, test)
-    tested = [(model, psi)]
+    test, train = (some(model.assembly.splits[name], limit) for name in ("test", "train"))
+    trained = [train] if labelled(train, test) else []
+    own, *others = _posteriors(model, model.assembly, test, *trained, *([] if asked is None else [asked]))
+    tested = [(model, own)]
     for other in models[1:]:
         if other.assembly is not None:
-            tested.append((other, _posteriors(other, other.assembly, some(other.assembly.splits["test"], limit))))
+            (psi,) = _posteriors(other, other.assembly, some(other.assembly.splits["test"], limit))
+            tested.append((other, psi))
     yield unit_table(tested, output)
-    means = np.asarray(psi.mean)
+    means, *other_means = (np.asarray(psi.mean) for psi in (own, *others))
     yield document_table(model, test, means)
     if asked is not None:
-        yield asked_table(model, asked, np.asarray(_posteriors(model, model.assembly, asked).mean), test, means)
-    train = some(model.assembly.train, limit)
-    if labelled(train, test):
-        trained = np.asarray(_posteriors(model, model.assembly, train).mean)
-        yield label_table(model, {"train": train, "test": test}, {"train": trained, "test": means})
+        yield asked_table(model, asked, other_means[-1], test, means)
+    if trained:
+        yield label_table(model, {"train": train, "test": test}, {"train": other_means[0], "test": means})
+
+
+def stacked(corpora: Sequence[Corpus]) -> Corpus:
+    """All documents in one corpus, without labels."""
+    counts = scipy.sparse.vstack([corpus.counts for corpus in corpora], "csr")
+    first = corpora[0]
+    return Corpus(counts, first.vocabulary, [name for corpus in corpora for name in corpus.ids], whole=first.whole)
 
 
 def asked_documents(model: Learned, command: Command) -> Corpus | None:
@@ -75,8 +82,7 @@ def asked_documents(model: Learned, command: Command) -> Corpus | None:
             number = splits[0].num_documents
             raise BadInput(f"--document: expected an id, or a number from 1 to {number:,}, found {shown(word)}")
     rows = [splits[which].select([row]).in_memory() for which, row in filter(None, map(place, words))]
-    counts = scipy.sparse.vstack([row.counts for row in rows], "csr")
-    return Corpus(counts, model.vocabulary, [row.ids[0] for row in rows], whole=rows[0].whole)
+    return stacked(rows)
 
 
 def some(corpus: Documents, limit: int) -> Corpus:
@@ -133,9 +139,8 @@ def asked_table(model: Learned, asked: Corpus, means: np.ndarray, corpus: Corpus
     rows = []
     for place, name in enumerate(asked.ids):
         own = [row for row in range(corpus.num_documents) if corpus.ids[row] == name]
-        order, cosines = nearest_to(
-            corpus_means, means[[place]], num_neighbours=NEIGHBOURS, omitted=np.array([own], int)
-        )
+        mean = corpus_means[own[:1]] if own else means[[place]]  # refinement draws for each document of a corpus
+        order, cosines = nearest_to(corpus_means, mean, num_neighbours=NEIGHBOURS, omitted=np.array([own], int))
         rows.append((name, "itself", 1.0, telling(model, asked, place)))
         rows += [
             (name, corpus.ids[near], float(cosine), telling(model, corpus, near))
@@ -173,8 +178,12 @@ def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.
     return Table("Labels from documents", note, ("embedding", "10 nearest", "linear probe"), rows)
 
 
-def _posteriors(model: Learned, assembly: Assembly, corpus: Corpus) -> Gaussian:
+def _posteriors(model: Learned, assembly: Assembly, *corpora: Corpus) -> list[Gaussian]:
+    """Refined posteriors of the documents of each corpus, by one compiled function."""
+    corpus = stacked(corpora)
     size = min(assembly.config.batch_size, corpus.num_documents)
     ordered = batches.ordered_batches(corpus, size, sizes=batches.padded_sizes(size, corpus))
     find = posterior(assembly.model, refinement=preconditioned(STEPS))
-    return corpus_posteriors(find, model.run.params, ordered, model.document_key)
+    found = corpus_posteriors(find, model.run.params, ordered, model.document_key)
+    ends = np.cumsum([part.num_documents for part in corpora])
+    return [Gaussian(*(leaf[start:end] for leaf in found)) for start, end in zip([0, *ends], ends)]

@@ -78,8 +78,9 @@ class Learned:
         for word in pieces(words, lambda word: find(word) is not None):
             row = find(word)
             if row is None:
-                close = difflib.get_close_matches(word.lower(), self.vocabulary, n=4, cutoff=0.6)
-                hint = f"; close to it are {', '.join(close)}" if close else ""
+                spelt = {entry.lower(): entry for entry in self.vocabulary}
+                close = difflib.get_close_matches(word.lower(), spelt, n=4, cutoff=0.6)
+                hint = f"; close to it are {', '.join(spelt[other] for other in close)}" if close else ""
                 raise BadInput(f"--{flag}: expected a word of the vocabulary, found {shown(word)}{hint}")
             if self.vocabulary[row] != word:
                 print(f"--{flag}: {shown(word)} is read as {shown(self.vocabulary[row])}")

@@ -44,3 +44,9 @@ def test_accuracy_counts_and_leaves_out_unknown_words():
     found = accuracy(royal(), rows.get, questions)
     assert (found.correct, found.asked, found.left_out, found.share) == (1, 2, 1, 0.5)
     assert np.isnan(accuracy(royal(), rows.get, questions[2:]).share)
+
+
+def test_questions_of_fewer_than_four_words_are_left_out():
+    rows = {word: row for row, word in enumerate(WORDS)}
+    found = accuracy(royal(), rows.get, [("man", "king", "man", "king"), ("man", "king", "woman", "queen")])
+    assert (found.correct, found.asked, found.left_out) == (1, 1, 1)

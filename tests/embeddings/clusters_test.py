@@ -65,3 +65,15 @@ def test_agreement_with_labels_is_one_for_groups_and_nought_for_noise():
     assert agreement_with_labels(rows, [f"group {group}" for group in groups]) > 0.95
     noise = np.random.default_rng(0).integers(5, size=len(rows))
     assert abs(agreement_with_labels(rows, [str(label) for label in noise])) < 0.05
+
+
+def test_a_row_has_ten_neighbours_in_the_graph():
+    rows, _ = planted(80, noise=1.0)
+
+    def graph(num_neighbours):
+        settings = {"affinity": "nearest_neighbors", "n_neighbors": num_neighbours, "random_state": 0}
+        return SpectralClustering(5, **settings).fit_predict(unit_rows(rows))
+
+    found = spectral_clusters(rows, 5, affinity="neighbours")
+    assert adjusted_rand_score(graph(10), found) == 1
+    assert adjusted_rand_score(graph(3), found) < 0.9

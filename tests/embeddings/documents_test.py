@@ -43,3 +43,19 @@ def test_log_normalised_components_are_those_of_a_dense_svd():
     _, _, right = np.linalg.svd(rows[:20] - rows[:20].mean(axis=0))
     expected = (rows - rows[:20].mean(axis=0)) @ right[:3].T
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-6)
+
+
+def test_neighbours_vote_by_direction_and_not_by_length():
+    angles = np.repeat([0.3, 1.2], 15)
+    rows = np.column_stack([np.cos(angles), np.sin(angles)])
+    labels = np.repeat(["a", "b"], 15)
+    train = rows * np.where(labels == "a", 10.0, 1.0)[:, None]
+    assert label_scores(train, labels, rows, labels).neighbours == 1
+
+
+def test_the_probe_sees_columns_on_the_scale_of_the_training_documents():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100)
+    rows = np.column_stack([1e-3 * (2 * labels - 1), rng.normal(size=200)]) + 5
+    assert label_scores(rows, labels, rows, labels).linear == 1
+    assert label_scores(rows, labels, rows[:100], labels[:100]).linear == 1  # one label, far from the mean of training

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from dlgm_jax.embeddings import neighbours
-from dlgm_jax.embeddings.neighbours import nearest, nearest_to, singular, without_plurals
+from dlgm_jax.embeddings.neighbours import nearest, nearest_to, singulars, without_plurals
 
 ROWS = np.random.default_rng(0).normal(size=(30, 5))
 ROWS[7] = 0
@@ -50,21 +50,34 @@ def test_nearest_to_a_vector_omits_what_it_is_told():
 
 @pytest.mark.parametrize(
     ("one", "many"),
-    [("story", "stories"), ("box", "boxes"), ("army", "armys"), ("class", "classes"), ("church", "churches")],
+    [
+        *[("story", "stories"), ("box", "boxes"), ("army", "armys"), ("class", "classes"), ("church", "churches")],
+        *[("cache", "caches"), ("headache", "headaches"), ("bus", "buses"), ("hero", "heroes"), ("gas", "gases")],
+        *[("virus", "viruses"), ("lens", "lenses"), ("leaf", "leaves"), ("wife", "wives"), ("woman", "women")],
+        *[("movie", "movies"), ("house", "houses"), ("armies", "armys"), ("dog", "dog's"), ("wave", "waves")],
+    ],
 )
-def test_plurals_have_the_singular_of_their_word(one, many):
-    assert singular(one) == singular(many) == one
+def test_forms_of_one_word_are_met(one, many):
+    assert without_plurals(one, [many, "other"]) == without_plurals(many, [one, "other"]) == [1]
 
 
-@pytest.mark.parametrize("word", ["gas", "bus", "less", "analysis", "is", "s", "news"])
+@pytest.mark.parametrize("word", ["gas", "bus", "less", "analysis", "is", "s", "news", "me"])
 def test_words_that_only_look_like_plurals_stay(word):
-    assert singular(word) == word
+    assert singulars(word) == (word,)
 
 
-def test_words_in_ie_meet_their_plurals():
-    assert singular("movie") == singular("movies")
-    assert without_plurals("movie", ["movies", "film"]) == [1]
+@pytest.mark.parametrize(("one", "other"), [("new", "news"), ("len", "lens"), ("leave", "leaf"), ("pas", "pass")])
+def test_other_words_are_kept(one, other):
+    assert without_plurals(one, [other]) == [0]
 
 
 def test_plurals_of_the_query_and_of_nearer_words_are_left_out():
     assert without_plurals("army", ["armies", "soldier", "navy", "soldiers", "navies", "war"]) == [1, 2, 5]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_not_finite_are_refused(value):
+    rows = ROWS.copy()
+    rows[[3, 5], 1] = value
+    with pytest.raises(ValueError, match="expected finite rows, found 2 of 30 that are not"):
+        nearest(rows, [0], num_neighbours=1)

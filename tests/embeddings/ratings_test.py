@@ -37,3 +37,13 @@ def test_shares_and_popularity():
     kinds = [{"war"}, {"war", "love"}, {"love"}]
     assert shared_share(order, [0, 1], kinds) == 0.75
     assert popularity_percentile(order, np.array([5, 50, 500])) == np.mean([50, 100, 0, 100])
+
+
+def test_liked_is_above_and_a_share_is_enough_when_it_is_reached():
+    ratings = np.array([[8, 9, 5], [8, 0, 5], [8, 0, 5], [8, 0, 5], [6, 0, 10]])
+    settings = {"liked": 6, "num_neighbours": 2}
+    sparse = scipy.sparse.csr_matrix(ratings)
+    assert mean_rating_neighbours(sparse, [0], least=0.25, **settings)[0].tolist() == [1, 2]  # one fan of four
+    ratings[4, 2] = 40  # by somebody who rated the query 6, which is not above
+    ratings[0, 1] = 6
+    assert mean_rating_neighbours(scipy.sparse.csr_matrix(ratings), [0], least=0.0, **settings)[0].tolist() == [1, 2]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dlgm_jax.embeddings.word_similarity import agreement, finder, word_similarity
+from dlgm_jax.embeddings.word_similarity import agreement, finder, spellings, word_similarity
 
 
 def slow_spearman(x, y):
@@ -49,3 +49,21 @@ def test_too_few_pairs_have_no_correlation():
     found = word_similarity(np.eye(2), finder("ab"), [("a", "b", 1.0), ("x", "b", 2.0)])
     assert np.isnan(found.spearman)
     assert found.pairs == 1
+
+
+def test_a_word_as_it_is_comes_before_other_forms():
+    words = ["apple", "Apple", "apples", "co-op", "coop", "wa"]
+    for find in (finder(words), spellings(words)):
+        assert [words[find(word)] for word in words] == words
+        assert find("APPLES") == 2
+        assert find("Coo-p") == 3
+    assert spellings(words)("was") is None
+    assert spellings(["bank"])("banks") is None
+    assert spellings(["Fever", "COVID-19", "Covid19"])("covid-19") == 1
+    assert finder(["woman", "leaf"])("leaves") == 1
+
+
+def test_what_does_not_vary_has_no_correlation():
+    rows = np.random.default_rng(0).normal(size=(4, 2))
+    assert np.isnan(agreement(rows, rows[::-1], [2.0, 2.0, 2.0, 2.0]))
+    assert np.isnan(agreement(np.zeros((3, 2)), rows[:3], [1.0, 2.0, 3.0]))

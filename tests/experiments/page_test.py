@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.page import Figure, Table, page, plain, shown
+from experiments.page import WIDTH, Figure, Table, page, plain, shown
 
 HOSTILE = "<script>alert(\"x\")</script> & 'more'"
 TABLE = Table("Title <i>", "note & more", ("word", "near", "number"), [(HOSTILE, "a, b", 3.14159), ("bank", "c", 1e4)])
@@ -43,10 +43,12 @@ def test_a_page_shows_every_cell_and_runs_nothing(tmp_path):
 
 
 def test_a_terminal_s_table_is_aligned():
-    title, header, first, second = plain(TABLE).splitlines()
+    title, header, first, second, note = plain(TABLE).splitlines()
     assert title == "Title <i>"
     assert header.index("near") == first.index("a, b") == second.index("c  ")
     assert len(header) == len(first) == len(second)
+    assert note == "note & more"
+    assert max(map(len, plain(TABLE._replace(note="missing words " * 30)).splitlines())) <= WIDTH
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,18 @@ def test_near_duplicates_are_parallel_columns_up_to_a_constant():
     assert (first, second) == (1, 3)
     assert -1 <= cosine < -0.99
     assert near_duplicates(np.ones((5, 2))) == []
+
+
+def test_no_word_stands_at_both_ends_and_empty_directions_are_left_out():
+    jacobian = np.random.default_rng(0).normal(size=(5, 2))
+    for found in directions(jacobian, num_directions=2, num_words=6):
+        assert len(found.top) == len(found.bottom) == 2
+        assert not set(found.top) & set(found.bottom)
+    one = np.outer(jacobian[:, 0], [1.0, 1 / 3, 0.1]).astype(np.float32)
+    assert len(directions(one, num_directions=3, num_words=1)) == 1
+    assert directions(np.zeros((5, 3)), num_directions=3, num_words=1) == []
+
+
+def test_a_unit_is_active_from_a_variance_of_a_hundredth():
+    means = np.sqrt([0.02, 0.009]) * np.array([[1.0, 1.0], [-1.0, -1.0]])
+    assert units(means, np.zeros((2, 2))).active == 1

@@ -1,0 +1,50 @@
+"""Models made by hand, and runs that no training is needed for."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+
+from dlgm_jax import init_params
+from dlgm_jax.learning.checkpoints import Checkpoints
+from experiments.assembly import assemble
+from experiments.config import Config
+from experiments.findings.model import Learned
+from experiments.workdir import claim
+
+WORDS = ("river", "bank", "money", "loan", "fish", "new york")
+KEY = jax.random.key(3)
+
+
+def learned(words=WORDS, *, label="toy", features="tfidf", vectors=None, log_vectors=None, assembly=None, seed=0):
+    """A model with lively weights whose Jacobian vectors are what they are told to be: random, and not alike."""
+    params = init_params(KEY, len(words), latent_dim=3, generative_widths=(5,), inference_widths=(4,))
+    params = jax.tree.map(lambda leaf: 6 * leaf, params)
+    run = SimpleNamespace(params=params, idf=np.linspace(1, 2, len(words)), vocabulary=tuple(words))
+    config = SimpleNamespace(features=features, K=3, name=label)
+    drawn = np.random.default_rng(seed).normal(size=(2, len(words), 3))
+    given = [own if told is None else np.asarray(told, float) for own, told in zip(drawn, (vectors, log_vectors))]
+    model = Learned(label, label, run, config, *given, KEY, jax.random.fold_in(KEY, 1), jax.random.fold_in(KEY, 2))
+    model.__dict__["assembly"] = assembly
+    return model
+
+
+def asked(**own):
+    """A command as introspect parses it."""
+    flags = {"neighbours": 2, "plurals": True, "variant": "log", "context": "", "documents": 50, "words": 3}
+    return SimpleNamespace(own=flags | own, given={})
+
+
+def made(dataset, workdir, *, seed=0, K=3, scale=3):
+    """A run whose model is where training would begin, but with livelier words."""
+    sizes = {"K": K, "generative_widths": (8,), "inference_widths": (8,)}
+    config = Config(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, M=1, seed=seed, **sizes).resolved()
+    assembly = assemble(config)
+    init = jax.jit(partial(assembly.model.init, vocab_size=assembly.train.vocab_size))
+    params = jax.tree.map(lambda leaf: scale * leaf, init(jax.random.key(seed)))
+    claim(workdir, assembly)
+    best = Checkpoints(workdir / "best")
+    best.save(1, params, {})
+    best.wait()
+    return workdir
