@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.corpus import reason, shown
 from dlgm_jax.types import BadInput
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 OPENED: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 NAMES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2"}
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, MemoryError)
 LONGEST = 2**26  # characters of a line
 EXPANSION, ALWAYS = 200, 2**27  # what an archive may hold: so many times its own bytes, or this
 
@@ -44,7 +44,9 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
                     raise BadInput(f"{path}:{number}: expected lines of less than {LONGEST} characters, found more")
                 yield line
     except DAMAGED as error:
-        raise BadInput(f"{path}: expected a whole {NAMES[path.suffix]} file, found: {error}") from error
+        raise BadInput(
+            f"{path}: expected a whole {NAMES.get(path.suffix, 'text')} file, found: {reason(error)}"
+        ) from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
 
