@@ -2,16 +2,20 @@
 
 Every input is either read or refused by one BadInput of one line that names the file. Our own parsers are driven by
 coverage where atheris is installed (else by random changes alone); those that rest on libraries in C are run in another
-process by random changes, which is started again when it dies. Prints a table; exits 1 after any crash, death or hang.
+process by random changes, which is started again when it dies or hangs; what happens inside those libraries cannot be
+mended here and is counted apart. Prints a table, keeps the inputs in --out, and exits 1 after any crash of ours.
 """
 
 import argparse
 import contextlib
+import faulthandler
 import json
 import os
 import random
+import re
 import resource
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +25,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 try:
@@ -36,6 +41,7 @@ SLOW = 2.0  # seconds of an input, beyond which it counts as a hang
 STUCK = 30  # seconds after which a process is ended
 MOST_MEMORY = 2**30  # by which a process may grow
 LONGEST = 4096  # bytes of an input of our own parsers
+OUTSIDE, LIBRARY = ("h5py", "pyarrow"), "library: "  # deaths in these are theirs, and are counted apart
 FRAMES = ("dlgm_jax", "tests")
 
 
@@ -60,7 +66,9 @@ class Record:
 
     def row(self, growth: float) -> dict:
         """As it is printed; a growth in MB."""
-        facts = {"parser": self.name, "inputs": self.inputs, "read": self.read, "crashes": sum(self.crashes.values())}
+        facts = {"parser": self.name, "inputs": self.inputs, "read": self.read, "crashes": 0, "library": 0}
+        for what, times in self.crashes.items():
+            facts["library" if what.startswith(LIBRARY) else "crashes"] += times
         return facts | {"slowest_s": round(self.slowest, 2), "growth_mb": round(growth), "what": self.crashes}
 
 
@@ -69,7 +77,9 @@ class Stage:
 
     def __init__(self, case: fuzz_cases.Case, folder: Path):
         self.case, self.folder, self.names = case, folder, list(case.files)
-        for place in range(len(self.names) - 1, -1, -1):
+        self.paths = [folder / name.removesuffix("!") for name in self.names]
+        for place in reversed(range(len(self.names))):
+            self.paths[place].parent.mkdir(parents=True, exist_ok=True)
             self._write(place, case.files[self.names[place]][0])
         self._replaced = 0
 
@@ -79,14 +89,14 @@ class Stage:
 
     def set(self, data: bytes) -> None:
         """Writes an input; what the last one replaced is whole again."""
-        self._write(self._replaced, self.case.files[self.names[self._replaced]][0])
-        self._replaced = data[0] % len(self.names) if data else 0
-        self._write(self._replaced, data[1:])
+        place = data[0] % len(self.names) if data else 0
+        if place != self._replaced:
+            self._write(self._replaced, self.case.files[self.names[self._replaced]][0])
+        self._replaced = place
+        self._write(place, data[1:])
 
     def _write(self, place: int, content: bytes) -> None:
-        path = self.folder / self.names[place].removesuffix("!")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(fuzz_cases.packed(self.names[place], content))
+        self.paths[place].write_bytes(fuzz_cases.packed(self.names[place], content))
 
 
 def verdict(case: fuzz_cases.Case, folder: Path, *, stored: bool = False) -> str:
@@ -108,28 +118,6 @@ def verdict(case: fuzz_cases.Case, folder: Path, *, stored: bool = False) -> str
     return "read"
 
 
-def mutated(rng: random.Random, data: bytes, tokens: list[bytes]) -> bytes:
-    """Some random changes."""
-    changed = bytearray(data)
-    for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        place, size = rng.randrange(len(changed) + 1), rng.choice((1, 1, 2, 4, 8, 64))
-        new = rng.choice((rng.choice(tokens), rng.randbytes(size), b"\xff" * size, b"\0" * size))
-        match rng.randrange(6):
-            case 0:
-                changed[place : place + len(new)] = new
-            case 1:
-                changed[place:place] = new
-            case 2:
-                del changed[place : place + size]
-            case 3:
-                changed[place:place] = changed[place : place + size]
-            case 4 if place < len(changed):
-                changed[place] ^= 1 << rng.randrange(8)
-            case 5 if rng.random() < 0.1:
-                del changed[place:]
-    return bytes(changed)
-
-
 def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
     """Runs here, and ends the process."""
     case, record, rng = fuzz_cases.own()[name], Record(name, out), random.Random(seed)
@@ -140,7 +128,7 @@ def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
         def one(data: bytes) -> None:
             stage.set(data)
             before = time.process_time()
-            said = verdict(case, stage.folder, stored=record.inputs % 8 == 0)
+            said = verdict(case, stage.folder, stored=record.inputs % 32 == 0)
             record.add(said, time.process_time() - before, data)
             if record.inputs >= runs:
                 growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - started) / 1024
@@ -153,7 +141,7 @@ def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
             corpus.mkdir()
             for place, data in enumerate(stage.seeds()):
                 (corpus / str(place)).write_bytes(data)
-            tokens = ("".join(f"\\x{byte:02x}" for byte in token) for token in fuzz_cases.tokens())
+            tokens = ("".join(f"\\x{byte:02x}" for byte in token) for token in fuzz_cases.TOKENS)
             words.write_text("".join(f'"{token}"\n' for token in tokens if token))
             limits = [
                 f"-timeout={STUCK}",
@@ -167,45 +155,73 @@ def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
             )
             atheris.Fuzz()
         while True:
-            one(mutated(rng, rng.choice(stage.seeds()), fuzz_cases.tokens()))
+            one(fuzz_cases.mutated(rng, rng.choice(stage.seeds())))
 
 
 def work(name: str, folder: Path) -> None:
     """Reads what stands in a folder at each line that comes in; in a process that may die."""
     resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))
+    faulthandler.enable()
     case = fuzz_cases.outside()[name]
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(json.dumps(verdict(case, folder)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
+        before = time.process_time()
+        facts = verdict(case, folder), time.process_time() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps(facts), flush=True)
+
+
+class Worker:
+    """A process that reads; it is asked again and again, and another takes its place when it dies."""
+
+    def __init__(self, name: str, folder: Path):
+        self._command = [sys.executable, "-m", "tests.fuzz", "--worker", name, "--out", str(folder)]
+        self._stderr = folder.parent / "stderr"
+        self._process: Any = None
+        self._first, self.growth = 0, 0.0  # KB, MB
+
+    def ask(self) -> tuple[str, float]:
+        """The verdict on what stands in the folder, and the seconds it took."""
+        if self._process is None:
+            with self._stderr.open("w") as errors:
+                pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+                self._process, self._first = subprocess.Popen(self._command, text=True, bufsize=1, **pipes), 0
+            self._process.stdout.readline()
+        before = time.perf_counter()
+        print(file=self._process.stdin, flush=True)
+        if not select.select([self._process.stdout], [], [], STUCK)[0]:
+            self._process.send_signal(signal.SIGABRT)
+        answer = self._process.stdout.readline()
+        if not answer:
+            return self._death(), time.perf_counter() - before
+        said, seconds, memory = json.loads(answer)
+        self._first = self._first or memory
+        self.growth = max(self.growth, (memory - self._first) / 1024)
+        return said, seconds
+
+    def end(self) -> None:
+        """Ends the process."""
+        if self._process:
+            self._process.kill()
+
+    def _death(self) -> str:
+        number, self._process = self._process.wait(), None
+        frames = re.findall(r'File "(.*)", line (\d+) in', self._stderr.read_text().rpartition("recent call first")[2])
+        where = "/".join(Path(frames[0][0]).parts[-3:]) if frames else "nowhere"
+        return f"{LIBRARY if where.startswith(OUTSIDE) else ''}{signal.Signals(-number).name} in {where}"
 
 
 def fuzz_outside(name: str, runs: int, out: Path, seed: int) -> None:
-    """Runs in another process, which is started again when it dies."""
+    """Runs in another process."""
     case, record, rng = fuzz_cases.outside()[name], Record(name, out), random.Random(seed)
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as scratch:
-        stage, worker, growth, first = Stage(case, Path(scratch) / "input"), None, 0.0, 0
+        stage = Stage(case, Path(scratch) / "input")
+        worker = Worker(name, stage.folder)
         for _ in range(runs):
-            if worker is None or worker.poll() is not None:
-                command = [sys.executable, "-m", "tests.fuzz", "--worker", name, "--out", str(stage.folder)]
-                pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-                worker, first = subprocess.Popen(command, text=True, bufsize=1, **pipes), 0
-                worker.stdout.readline()
-            data = mutated(rng, rng.choice(stage.seeds())[1:], fuzz_cases.tokens())
+            data = fuzz_cases.mutated(rng, rng.choice(stage.seeds())[1:])
             stage.set(b"\0" + data)
-            before = time.perf_counter()
-            print(file=worker.stdin, flush=True)
-            answered = select.select([worker.stdout], [], [], STUCK)[0]
-            said, _, memory = worker.stdout.readline().rpartition(" ") if answered else ("", "", "")
-            if said:
-                first = first or int(memory)
-                growth = max(growth, (int(memory) - first) / 1024)
-            else:
-                worker.kill()
-                worker.wait()
-            ended = f"the process ended with {worker.returncode}" if answered else "stuck"
-            record.add(json.loads(said) if said else ended, time.perf_counter() - before, data)
-        worker.kill()
-    print(json.dumps(record.row(growth)), flush=True)
+            record.add(*worker.ask(), data)
+        worker.end()
+    print(json.dumps(record.row(worker.growth)), flush=True)
 
 
 def fuzz(name: str, runs: int, out: Path, seed: int) -> dict:
@@ -216,7 +232,7 @@ def fuzz(name: str, runs: int, out: Path, seed: int) -> dict:
             [*command, "--seed", str(seed)], stdout=subprocess.PIPE, stderr=log, text=True, check=False
         )
     lines = [line for line in done.stdout.splitlines() if line.startswith('{"parser"')]
-    failed = {"parser": name, "inputs": 0, "read": 0, "crashes": 1, "slowest_s": 0, "growth_mb": 0}
+    failed = {"parser": name, "inputs": 0, "read": 0, "crashes": 1, "library": 0, "slowest_s": 0, "growth_mb": 0}
     return json.loads(lines[-1]) if lines else failed | {"what": {f"ended with {done.returncode}": 1}}
 
 
@@ -241,8 +257,12 @@ def main() -> int:
     else:
         names = flags.parser or [*fuzz_cases.outside(), *fuzz_cases.own()]
         limits = {name: min(flags.runs, 2000) if name in fuzz_cases.outside() else flags.runs for name in names}
-        form = "{parser:<16}{inputs:>9}{read:>9}{crashes:>9}{slowest_s:>11}{growth_mb:>11}"
-        print(form.format_map({key: key for key in ("parser", "inputs", "read", "crashes", "slowest_s", "growth_mb")}))
+        form = "{parser:<16}{inputs:>9}{read:>9}{crashes:>9}{library:>9}{slowest_s:>11}{growth_mb:>11}"
+        print(
+            form.format_map(
+                {key: key for key in ("parser", "inputs", "read", "crashes", "library", "slowest_s", "growth_mb")}
+            )
+        )
         failed = 0
         with ThreadPoolExecutor(flags.jobs) as pool:
             for row in pool.map(lambda name: fuzz(name, limits[name], flags.out, flags.seed), names):

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -32,13 +33,15 @@ SQUARE = b"%%MatrixMarket matrix coordinate pattern symmetric\n4 4 2\n1 1\n3 2\n
 SCWS = b"1\tBrazil\tn\tnut\tn\tin <b> Brazil </b>\ta <b> nut </b>\t1.1" + b"\t0.0" * 10 + b"\n"
 SIMLEX = b"word1\tword2\tPOS\tSimLex999\tconc(w1)\nold\tnew\tA\t1.58\t2.72\n"
 TABLE = b'document,word,count\nd1,river,2\nd1,"ba,""nk",1\n\r\nd2,loan,2147483647\n'
-TOKENS = rb"""0|1|-1|+1|1.0|1e9|nan|inf|Infinity|NaN|2147483647|2147483648|4294967296|9007199254740992
+WRITTEN = rb"""0|1|-1|+1|1.0|1e9|nan|inf|Infinity|NaN|2147483647|2147483648|4294967296|9007199254740992
 9223372036854775807|18446744073709551616|99999999999999999999
 1:1|0:1|:|qid:3|#|\t|\r|\r\n|\x00|\x1a|\x1c|\x85|\xc2\x85|\xe2\x80\xa8
 \xef\xbb\xbf|\xff\xfe|\xed\xa0\x80|\\ud800|\\u0000|"|""|,|[|]|{|}|null|true|text|id|label|split|train|test|val
 MatrixMarket|coordinate|array|complex|hermitian|skew-symmetric|symmetric|pattern|real|integer|general|vector|csr|csc
 coo|bsr|dia|PK\x03\x04|PK\x01\x02|PK\x05\x06|\x93NUMPY|'shape': |'descr': |'<i8'|'|O'|'fortran_order': |(|)|**
 documents|entries|shards|splits|labels|sha256|<br/>|word1|.|1.1|\x1f\x8b|BZh9|\xfd7zXZ\x00"""
+
+TOKENS = [token.decode("unicode_escape").encode("latin-1") for token in WRITTEN.replace(b"\n", b"|").split(b"|")]
 
 
 class Case(NamedTuple):
@@ -48,9 +51,26 @@ class Case(NamedTuple):
     read: Callable[[Path], Any]
 
 
-def tokens() -> list[bytes]:
-    """What stands in such files."""
-    return [token.decode("unicode_escape").encode("latin-1") for token in TOKENS.replace(b"\n", b"|").split(b"|")]
+def mutated(rng: random.Random, data: bytes) -> bytes:
+    """Some random changes."""
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 4, 8))):
+        place, size = rng.randrange(len(changed) + 1), rng.choice((1, 1, 2, 4, 8, 64))
+        new = rng.choice((rng.choice(TOKENS), rng.randbytes(size), b"\xff" * size, b"\0" * size))
+        match rng.randrange(6):
+            case 0:
+                changed[place : place + len(new)] = new
+            case 1:
+                changed[place:place] = new
+            case 2:
+                del changed[place : place + size]
+            case 3:
+                changed[place:place] = changed[place : place + size]
+            case 4 if place < len(changed):
+                changed[place] ^= 1 << rng.randrange(8)
+            case 5 if rng.random() < 0.1:
+                del changed[place:]
+    return bytes(changed)
 
 
 def packed(name: str, content: bytes) -> bytes:

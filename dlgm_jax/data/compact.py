@@ -212,8 +212,10 @@ def load(folder: str | Path) -> tuple[dict[str, Stored], dict[str, str]]:
         vocabulary, names = read_words(folder / "vocab.txt"), tuple(map(str, facts["labels"]))
         splits = {}
         for split, held in facts["splits"].items():
+            if Path(split).name != split:
+                raise ValueError(f"a split {shown(split)}")
             shards = [_mapped(folder, split, place, size, names) for place, size in enumerate(held["shards"])]
-            if Path(split).name != split or not sum(len(shard.labels) for shard in shards):
+            if not sum(len(shard.labels) for shard in shards):
                 raise ValueError(f"no documents in {shown(split)}")
             splits[split] = Stored(folder, vocabulary, str(held["sha256"]), tuple(shards), names)
         return splits, {str(key): str(value) for key, value in facts["origin"].items()}

@@ -29,8 +29,10 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
     """
     path = Path(path)
     try:
-        with opened(path, "rt", encoding=encoding, errors="surrogateescape", newline="\n") as file:
-            room = allowed(path)
+        with OPENED.get(path.suffix, open)(
+            path, "rt", encoding=encoding, errors="surrogateescape", newline="\n"
+        ) as file:
+            room = _allowed(path)
             for number, text in enumerate(iter(partial(file.readline, LONGEST), ""), 1):
                 room -= len(text)
                 if room < 0:
@@ -51,12 +53,7 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def opened(path: Path, mode: str = "rb", **how) -> Any:
-    """An open file, decompressed by its name."""
-    return OPENED.get(path.suffix, open)(path, mode, **how)
-
-
-def allowed(path: Path) -> int | float:
+def _allowed(path: Path) -> int | float:
     """How many bytes a file may hold: no limit where it is not compressed."""
     return max(EXPANSION * path.stat().st_size, ALWAYS) if path.suffix in OPENED else float("inf")
 

@@ -1,23 +1,25 @@
-"""MatrixMarket coordinate files, through SciPy; and the folder that 10x Genomics's pipelines write."""
+"""MatrixMarket coordinate files; and the folder that 10x Genomics's pipelines write."""
 
 import re
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import scipy.io
+import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, reason, shown
+from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import DAMAGED, lines, opened, stem
+from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
 from dlgm_jax.types import BadInput
 
 BANNER = "%%MatrixMarket"
-BANNER_LINE = re.compile(rf"(?i:{BANNER} +matrix +coordinate +(integer|real|pattern) +(general|symmetric)) *")
-PLACE = re.compile(r"[ \t]*[0-9]{1,19}[ \t]+[0-9]{1,19}[ \t]*")
-ENTRY = re.compile(rf"{PLACE.pattern}[ \t][-+0-9.eEnaNiIfF]+[ \t]*")
-BLANK = " \t"
+NUMBERS = "(integer|unsigned-integer|real|pattern)"
+BANNER_LINE = re.compile(rf"(?i:{BANNER}\s+matrix\s+coordinate\s+{NUMBERS}\s+(general|symmetric))\s*")
+NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+ENTRY = re.compile(rf"\s*([0-9]{{1,19}})\s+([0-9]{{1,19}})(?:\s+({NUMBER}))?\s*")
 MOST_EMPTY = 100_000  # rows or columns without entries that a file may claim
 
 
@@ -55,36 +57,42 @@ def _sized(names: tuple[str, ...], documents: int) -> tuple[str, ...]:
 
 
 def _matrix(path: Path) -> Any:
-    _check(path)
-    try:
-        with opened(path) as file:
-            return scipy.sparse.csr_matrix(scipy.io.mmread(file))
-    except (*DAMAGED, ValueError, OverflowError, TypeError, MemoryError) as error:
-        raise BadInput(f"{path}: expected a MatrixMarket file, found: {reason(error)}") from error
-
-
-def _check(path: Path) -> None:
-    """Looks at every line first: SciPy's reader trusts the sizes, and may crash on lines that are no entries."""
-    text = ((place, line) for place, line in enumerate(lines(path), 1) if line.strip(BLANK))
+    """The counts as they stand. Raises BadInput with file and line."""
+    text = ((place, line) for place, line in enumerate(lines(path), 1) if line.strip())
     place, banner = next(text, (1, ""))
     kind = BANNER_LINE.fullmatch(banner)
     if place > 1 or not kind:
         raise BadInput(f"{path}:1: expected a coordinate MatrixMarket file of numbers, found {shown(banner)}")
-    place, header = next(((place, line) for place, line in text if not line.startswith("%")), (0, ""))
-    fields, where = header.split(), f"{path}:{place}"
+    pattern, symmetric = (kind[part].lower() == name for part, name in ((1, "pattern"), (2, "symmetric")))
+    shape, entries = _sizes(path, text, symmetric)
+    places, values = array("q"), array("d")
+    for place, line in text:
+        entry = ENTRY.fullmatch(line)
+        if not entry or (entry[3] is None) != pattern:
+            raise BadInput(f"{path}:{place}: expected a row, a column and its number, found {shown(line)}")
+        row, column = int(entry[1]), int(entry[2])
+        if not (0 < row <= shape[0] and 0 < column <= shape[1]):
+            raise BadInput(f"{path}:{place}: expected a place in {shape[0]} x {shape[1]}, found {shown(line)}")
+        places.extend((row - 1, column - 1))
+        values.append(1.0 if pattern else float(entry[3]))
+    if len(values) != entries:
+        raise BadInput(f"{path}: expected {entries} entries, as its line of sizes says, found {len(values)}")
+    rows, columns = np.array(places, np.int64).reshape(-1, 2).T
+    counts = scipy.sparse.csr_matrix((np.array(values), (rows, columns)), shape)
+    return counts + scipy.sparse.tril(counts, -1).T + scipy.sparse.triu(counts, 1).T if symmetric else counts
+
+
+def _sizes(path: Path, text: Iterator[tuple[int, str]], symmetric: bool) -> tuple[tuple[int, int], int]:
+    """The shape and the number of entries, from the first line that is no remark."""
+    place, line = next(((place, line) for place, line in text if not line.startswith("%")), (0, ""))
+    fields, where = line.split(), f"{path}:{place}"
     if not place:
         raise BadInput(f"{path}: expected a line of sizes, found none")
     if len(fields) != 3:
-        raise BadInput(f"{where}: expected rows, columns and entries, found {shown(header)}")
+        raise BadInput(f"{where}: expected rows, columns and entries, found {shown(line)}")
     rows, columns, entries = (number(field, "sizes", where, most=2**53) for field in fields)
     if max(rows, columns) > entries + MOST_EMPTY:
-        raise BadInput(f"{where}: expected at most {MOST_EMPTY} empty rows or columns, found {shown(header)}")
-    if kind[2].lower() == "symmetric" and rows != columns:
-        raise BadInput(f"{where}: expected a symmetric matrix to be square, found {shown(header)}")
-    entry, seen = PLACE if kind[1].lower() == "pattern" else ENTRY, 0
-    for place, line in text:
-        seen += 1
-        if not entry.fullmatch(line):
-            raise BadInput(f"{path}:{place}: expected a row, a column and its number, found {shown(line)}")
-    if seen != entries:
-        raise BadInput(f"{where}: expected {entries} entries, as this line says, found {seen}")
+        raise BadInput(f"{where}: expected at most {MOST_EMPTY} empty rows or columns, found {shown(line)}")
+    if symmetric and rows != columns:
+        raise BadInput(f"{where}: expected a symmetric matrix to be square, found {shown(line)}")
+    return (rows, columns), entries
