@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,22 +33,20 @@ except ImportError:
     atheris = None
 
 with atheris.instrument_imports(include=["dlgm_jax.data"]) if atheris else contextlib.nullcontext():
-    from dlgm_jax.types import BadInput
-    from tests import fuzz_cases
+    from tests import fuzz_cases, fuzz_stage
 
 SLOW = 2.0  # seconds of an input, beyond which it counts as a hang
 STUCK = 30  # seconds after which a process is ended
 MOST_MEMORY = 2**30  # by which a process may grow
 LONGEST = 4096  # bytes of an input of our own parsers
 OUTSIDE, LIBRARY = ("h5py", "pyarrow"), "library: "  # deaths in these are theirs, and are counted apart
-FRAMES = ("dlgm_jax", "tests")
 
 
 class Record:
     """What was run and what came of it."""
 
-    def __init__(self, name: str, out: Path):
-        self.name, self.out = name, out
+    def __init__(self, name: str, out: Path, whose: str = ""):
+        self.name, self.out, self.whose = name, out, whose
         self.inputs, self.read, self.slowest, self.crashes = 0, 0, 0.0, {}
 
     def add(self, verdict: str, seconds: float, data: bytes) -> None:
@@ -58,7 +55,7 @@ class Record:
         self.read += verdict == "read"
         self.slowest = max(self.slowest, seconds)
         if seconds > SLOW and verdict in ("read", "refused"):
-            verdict = f"slow: {seconds:.1f} s"
+            verdict = f"{self.whose}slow: {seconds:.0f} s"
         if verdict not in ("read", "refused"):
             if verdict not in self.crashes:
                 (self.out / f"{self.name}-{len(self.crashes)}").write_bytes(data)
@@ -72,66 +69,20 @@ class Record:
         return facts | {"slowest_s": round(self.slowest, 2), "growth_mb": round(growth), "what": self.crashes}
 
 
-class Stage:
-    """A folder of whole files, one of which is replaced by an input: its first byte says which."""
-
-    def __init__(self, case: fuzz_cases.Case, folder: Path):
-        self.case, self.folder, self.names = case, folder, list(case.files)
-        self.paths = [folder / name.removesuffix("!") for name in self.names]
-        for place in reversed(range(len(self.names))):
-            self.paths[place].parent.mkdir(parents=True, exist_ok=True)
-            self._write(place, case.files[self.names[place]][0])
-        self._replaced = 0
-
-    def seeds(self) -> list[bytes]:
-        """Whole inputs."""
-        return [bytes([place]) + data for place, name in enumerate(self.names) for data in self.case.files[name]]
-
-    def set(self, data: bytes) -> None:
-        """Writes an input; what the last one replaced is whole again."""
-        place = data[0] % len(self.names) if data else 0
-        if place != self._replaced:
-            self._write(self._replaced, self.case.files[self.names[self._replaced]][0])
-        self._replaced = place
-        self._write(place, data[1:])
-
-    def _write(self, place: int, content: bytes) -> None:
-        self.paths[place].write_bytes(fuzz_cases.packed(self.names[place], content))
-
-
-def verdict(case: fuzz_cases.Case, folder: Path, *, stored: bool = False) -> str:
-    """`read`, `refused`, or what is wrong."""
-    try:
-        corpora = case.read(folder)
-    except BadInput as error:
-        one_line = "".join(str(error).splitlines()) == str(error) and len(str(error)) < 1000
-        return "refused" if one_line and str(folder) in str(error) else f"message: {str(error)[:200]!r}"
-    except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if any(name in f.filename for name in FRAMES)]
-        return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {str(error)[:80]!r}"
-    if stored and isinstance(corpora, dict) and corpora:
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch, contextlib.suppress(BadInput):
-            try:
-                fuzz_cases.store_and_load(corpora, Path(scratch) / "stored")
-            except (AssertionError, UnicodeError, OSError) as error:
-                return f"stored: {type(error).__name__}: {str(error)[:80]!r}"
-    return "read"
-
-
 def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
     """Runs here, and ends the process."""
     case, record, rng = fuzz_cases.own()[name], Record(name, out), random.Random(seed)
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as scratch:
-        stage = Stage(case, Path(scratch) / "input")
-        started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        stage = fuzz_stage.Stage(case, Path(scratch) / "input")
+        started = _peak()
 
         def one(data: bytes) -> None:
             stage.set(data)
             before = time.process_time()
-            said = verdict(case, stage.folder, stored=record.inputs % 32 == 0)
+            said = fuzz_stage.verdict(case, stage.folder, stored=record.inputs % 32 == 0)
             record.add(said, time.process_time() - before, data)
             if record.inputs >= runs:
-                growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - started) / 1024
+                growth = (_peak() - started) / 1024
                 print(json.dumps(record.row(growth)), flush=True)
                 subprocess.run(["rm", "-rf", scratch], check=False)
                 os._exit(0)
@@ -141,7 +92,7 @@ def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
             corpus.mkdir()
             for place, data in enumerate(stage.seeds()):
                 (corpus / str(place)).write_bytes(data)
-            tokens = ("".join(f"\\x{byte:02x}" for byte in token) for token in fuzz_cases.TOKENS)
+            tokens = ("".join(f"\\x{byte:02x}" for byte in token) for token in fuzz_stage.TOKENS)
             words.write_text("".join(f'"{token}"\n' for token in tokens if token))
             limits = [
                 f"-timeout={STUCK}",
@@ -155,7 +106,7 @@ def fuzz_own(name: str, runs: int, out: Path, seed: int) -> None:
             )
             atheris.Fuzz()
         while True:
-            one(fuzz_cases.mutated(rng, rng.choice(stage.seeds())))
+            one(fuzz_stage.mutated(rng, rng.choice(stage.seeds())))
 
 
 def work(name: str, folder: Path) -> None:
@@ -166,8 +117,12 @@ def work(name: str, folder: Path) -> None:
     print("ready", flush=True)
     for _ in sys.stdin:
         before = time.process_time()
-        facts = verdict(case, folder), time.process_time() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps(facts), flush=True)
+        said, seconds = fuzz_stage.verdict(case, folder), time.process_time() - before
+        print(json.dumps([said, seconds, _peak()]), flush=True)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KB
 
 
 class Worker:
@@ -212,12 +167,12 @@ class Worker:
 
 def fuzz_outside(name: str, runs: int, out: Path, seed: int) -> None:
     """Runs in another process."""
-    case, record, rng = fuzz_cases.outside()[name], Record(name, out), random.Random(seed)
+    case, record, rng = fuzz_cases.outside()[name], Record(name, out, LIBRARY), random.Random(seed)
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as scratch:
-        stage = Stage(case, Path(scratch) / "input")
+        stage = fuzz_stage.Stage(case, Path(scratch) / "input")
         worker = Worker(name, stage.folder)
         for _ in range(runs):
-            data = fuzz_cases.mutated(rng, rng.choice(stage.seeds())[1:])
+            data = fuzz_stage.mutated(rng, rng.choice(stage.seeds())[1:])
             stage.set(b"\0" + data)
             record.add(*worker.ask(), data)
         worker.end()

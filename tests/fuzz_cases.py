@@ -4,12 +4,11 @@ import bz2
 import gzip
 import io
 import lzma
-import random
 import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -21,8 +20,8 @@ from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups, read_rel
 from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import analyser, encoded, word_frequencies
 from dlgm_jax.data.word_pairs import read_analogies, read_pairs
+from tests.fuzz_stage import BETWEEN, Case
 
-BETWEEN = b"|--|"  # the members of an archive that is yet to be packed
 COUNTS = np.array([[2, 0, 1, 0], [0, 3, 0, 0], [0, 0, 0, 0], [1, 1, 0, 2], [0, 0, 2, 0], [1, 0, 0, 1]])
 WORDS = b"river\nbank\nmoney\nloan\n"
 MARK, WIDE = b"\xef\xbb\xbf", "new york\nüber\n\u2028x\x85y\nfour\n".encode()
@@ -33,57 +32,6 @@ SQUARE = b"%%MatrixMarket matrix coordinate pattern symmetric\n4 4 2\n1 1\n3 2\n
 SCWS = b"1\tBrazil\tn\tnut\tn\tin <b> Brazil </b>\ta <b> nut </b>\t1.1" + b"\t0.0" * 10 + b"\n"
 SIMLEX = b"word1\tword2\tPOS\tSimLex999\tconc(w1)\nold\tnew\tA\t1.58\t2.72\n"
 TABLE = b'document,word,count\nd1,river,2\nd1,"ba,""nk",1\n\r\nd2,loan,2147483647\n'
-WRITTEN = rb"""0|1|-1|+1|1.0|1e9|nan|inf|Infinity|NaN|2147483647|2147483648|4294967296|9007199254740992
-9223372036854775807|18446744073709551616|99999999999999999999
-1:1|0:1|:|qid:3|#|\t|\r|\r\n|\x00|\x1a|\x1c|\x85|\xc2\x85|\xe2\x80\xa8
-\xef\xbb\xbf|\xff\xfe|\xed\xa0\x80|\\ud800|\\u0000|"|""|,|[|]|{|}|null|true|text|id|label|split|train|test|val
-MatrixMarket|coordinate|array|complex|hermitian|skew-symmetric|symmetric|pattern|real|integer|general|vector|csr|csc
-coo|bsr|dia|PK\x03\x04|PK\x01\x02|PK\x05\x06|\x93NUMPY|'shape': |'descr': |'<i8'|'|O'|'fortran_order': |(|)|**
-documents|entries|shards|splits|labels|sha256|<br/>|word1|.|1.1|\x1f\x8b|BZh9|\xfd7zXZ\x00"""
-
-TOKENS = [token.decode("unicode_escape").encode("latin-1") for token in WRITTEN.replace(b"\n", b"|").split(b"|")]
-
-
-class Case(NamedTuple):
-    """A reader. Files named with `!` behind are packed by their ending before they are written."""
-
-    files: dict[str, tuple[bytes, ...]]  # whole contents; the first is the one that stands beside others
-    read: Callable[[Path], Any]
-
-
-def mutated(rng: random.Random, data: bytes) -> bytes:
-    """Some random changes."""
-    changed = bytearray(data)
-    for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        place, size = rng.randrange(len(changed) + 1), rng.choice((1, 1, 2, 4, 8, 64))
-        new = rng.choice((rng.choice(TOKENS), rng.randbytes(size), b"\xff" * size, b"\0" * size))
-        match rng.randrange(6):
-            case 0:
-                changed[place : place + len(new)] = new
-            case 1:
-                changed[place:place] = new
-            case 2:
-                del changed[place : place + size]
-            case 3:
-                changed[place:place] = changed[place : place + size]
-            case 4 if place < len(changed):
-                changed[place] ^= 1 << rng.randrange(8)
-            case 5 if rng.random() < 0.1:
-                del changed[place:]
-    return bytes(changed)
-
-
-def packed(name: str, content: bytes) -> bytes:
-    """The content of a file as it is written."""
-    if name.endswith(".npz!"):
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            for place, member in enumerate(content.split(BETWEEN)):
-                title, _, inside = member.partition(b"\0")
-                archive.writestr(title.decode("latin-1") or f"{place}.npy", inside)
-        return file.getvalue()
-    kinds = {"gz!": lambda data: gzip.compress(data, 1), "xz!": lambda data: lzma.compress(data, preset=0)}
-    return (kinds | {"bz2!": bz2.compress}).get(name.split(".")[-1], bytes)(content)
 
 
 def read_everything(name: str, form: str = "", **how: Any) -> Callable[[Path], dict[str, Corpus]]:
@@ -109,19 +57,6 @@ def read_only(reader: Callable[[Path], Any]) -> Callable[[Path], None]:
         reader(folder / "a")
 
     return read
-
-
-def store_and_load(corpora: dict[str, Corpus], folder: Path) -> None:
-    """What was read comes back from the compact form."""
-    vocabulary = next(iter(corpora.values())).vocabulary
-    with compact.Writer(folder, vocabulary, {}) as writer:
-        for split, corpus in corpora.items():
-            writer.add(split, corpus)
-    for split, stored in compact.load(folder)[0].items():
-        found = stored.in_memory()
-        assert found.vocabulary == vocabulary
-        assert found.ids == tuple(" ".join(name.split()) for name in corpora[split].ids)
-        assert (found.counts != corpora[split].counts).nnz == 0
 
 
 def _read_compact(folder: Path) -> None:

@@ -23,7 +23,7 @@ from dlgm_jax.data.medical import read_coarse_groups
 from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
 from dlgm_jax.data.text import read_texts
 from tests import fuzz_cases
-from tests.fuzz import Stage, verdict
+from tests.fuzz_stage import Stage, store_and_load, verdict
 
 CASES = fuzz_cases.own()
 PIECES = st.sampled_from(
@@ -105,7 +105,7 @@ def test_stored_forms_come_back(tmp_path_factory, words, rows, labels):
     folder = tmp_path_factory.mktemp("stored")
     names = [f"{label} \n{place}" for place, label in enumerate(labels[: len(rows)])]
     corpus = Corpus(np.asarray(rows), tuple(words), names, labels[: len(rows)])
-    fuzz_cases.store_and_load({"train": corpus}, folder / "compact")
+    store_and_load({"train": corpus}, folder / "compact")
     nvdm.write(folder / "nvdm", corpus, corpus)
     for found in nvdm.read(folder / "nvdm"):
         assert found.vocabulary == tuple(words)

@@ -65,10 +65,11 @@ def _anndata(path: Path, how: Reading) -> Source:
         columns = ", ".join(map(str, found.obs)) or "none"
         raise BadInput(f"{path}: expected a column {how.label} of obs, found {columns}")
     labels = tuple(map(str, found.obs[how.label])) if how.label else None
-    if scipy.sparse.issparse(found.X):
-        found.X.check_format(full_check=True)
+    counts: Any = found.X
+    if scipy.sparse.issparse(counts):
+        counts.check_format(full_check=True)
     with named(path):
-        corpus = Corpus(found.X, tuple(map(str, found.var_names)), tuple(map(str, found.obs_names)), labels)
+        corpus = Corpus(counts, tuple(map(str, found.var_names)), tuple(map(str, found.obs_names)), labels)
     return whole("AnnData", {EVERYTHING: corpus})
 
 
