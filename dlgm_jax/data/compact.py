@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, Documents, shown
+from dlgm_jax.data.corpus import Corpus, Documents, check_words, reason, shown
 from dlgm_jax.data.source import read_words
 from dlgm_jax.types import BadInput
 
@@ -46,9 +46,7 @@ class Writer:
         self.folder = Path(folder)
         if self.folder.exists():
             raise BadInput(f"{folder}: expected a new folder, found one that is there already")
-        for word in vocabulary:
-            if word != word.strip() or not word or "\n" in word or "\r" in word:
-                raise BadInput(f"vocabulary: expected words without white space around them, found {shown(word)}")
+        check_words(vocabulary)
         self._vocabulary, self._origin = vocabulary, origin
         self._splits: dict[str, dict[str, Any]] = {}
         self._digests: dict[str, Any] = {}
@@ -177,7 +175,7 @@ class Stored(Documents):
 
     @cached_property
     def ids(self) -> Sequence[str]:  # type: ignore[override]
-        every = [name for shard in self.shards for name in shard.ids.read_text(encoding="utf-8").split("\n")[:-1]]
+        every = [name for shard in self.shards for name in _ids(shard)]
         return every if self.chosen is None else [every[row] for row in self.chosen]
 
     @cached_property
@@ -209,25 +207,31 @@ def load(folder: str | Path) -> tuple[dict[str, Stored], dict[str, str]]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["form"] != FORM:
-            raise ValueError(f"the form {facts['form']!r}")
+            raise ValueError(f"the form {shown(str(facts['form']))}")
         vocabulary, names = read_words(folder / "vocab.txt"), tuple(map(str, facts["labels"]))
         splits = {}
         for split, held in facts["splits"].items():
+            if Path(split).name != split:
+                raise ValueError(f"a split {shown(split)}")
             shards = [_mapped(folder, split, place, size, names) for place, size in enumerate(held["shards"])]
+            if not sum(len(shard.labels) for shard in shards):
+                raise ValueError(f"no documents in {shown(split)}")
             splits[split] = Stored(folder, vocabulary, str(held["sha256"]), tuple(shards), names)
         return splits, {str(key): str(value) for key, value in facts["origin"].items()}
     except BadInput:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path}: expected a corpus that prepare wrote, found: {error!r}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise BadInput(f"{path}: expected a corpus that prepare wrote, found: {reason(error)}") from error
 
 
 def _mapped(folder: Path, split: str, place: int, size: dict[str, int], names: tuple[str, ...]) -> Shard:
     documents, entries = int(size["documents"]), int(size["entries"])
+    if min(documents, entries) < 0:
+        raise ValueError(f"{documents} documents and {entries} entries in {shown(split)}")
     lengths = {"starts": documents + 1, "words": entries, "counts": entries, "labels": documents}
     arrays = {kind: _map(folder / f"{_shard_name(split, place)}.{kind}", kind, lengths[kind]) for kind in KINDS}
     shard = Shard(**arrays, ids=folder / f"{_shard_name(split, place)}.ids")
-    if shard.starts[0] != 0 or shard.starts[-1] != entries or (np.diff(shard.starts) < 0).any():
+    if shard.starts[0] != 0 or shard.starts[-1] != entries or (shard.starts[1:] < shard.starts[:-1]).any():
         raise BadInput(f"{folder}: expected the starts of {documents} documents in {split}, found them damaged")
     if documents and not -1 <= shard.labels.min() <= shard.labels.max() < len(names):
         raise BadInput(f"{folder}: expected labels from -1 to {len(names) - 1} in {split}, found others")
@@ -245,6 +249,16 @@ def _map(path: Path, kind: str, length: int) -> np.ndarray:
         return np.fromfile(path, KINDS[kind])
     with path.open("rb") as file:
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), KINDS[kind])
+
+
+def _ids(shard: Shard) -> list[str]:
+    try:
+        names = shard.ids.read_bytes().decode().split("\n")[:-1]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{shard.ids}: expected a name a line, found: {reason(error)}") from error
+    if len(names) != len(shard.labels):
+        raise BadInput(f"{shard.ids}: expected {len(shard.labels)} names, one a line, found {len(names)}")
+    return names
 
 
 def _shard_name(split: str, place: int) -> str:

@@ -102,6 +102,8 @@ class Corpus(Documents):
             raise BadInput(f"ids: expected {documents}, one for each document, found {len(ids)}")
         if self.labels is not None and len(self.labels) != documents:
             raise BadInput(f"labels: expected {documents}, one for each document, found {len(self.labels)}")
+        for what, names in (("vocabulary", vocabulary), ("ids", ids), ("labels", self.labels or ())):
+            _check_text(names, what)
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "vocabulary", vocabulary)
         object.__setattr__(self, "ids", ids)
@@ -140,6 +142,21 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
+def reason(error: Exception) -> str:
+    """What an error of another library says, on one line and not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text[:300])
+
+
+def check_words(vocabulary: Sequence[str]) -> None:
+    """Raises BadInput for words that would not come back from a file with a word a line."""
+    for word in vocabulary:
+        if word != word.strip() or not word or "\n" in word or "\r" in word:
+            raise BadInput(f"vocabulary: expected words without white space around them, found {shown(word)}")
+    if vocabulary and vocabulary[0].startswith("\ufeff"):
+        raise BadInput(f"vocabulary: expected no byte-order mark in the first word, found {shown(vocabulary[0])}")
+
+
 def check_distinct(vocabulary: Sequence[str], where: str) -> None:
     """Raises BadInput, beginning with `where`, when a word stands twice."""
     seen: dict[str, int] = {}
@@ -164,6 +181,14 @@ def split_validation(corpus: Documents, valid_size: int, seed: int) -> tuple[Doc
 def _sums(block, axis: int) -> np.ndarray:
     kind = np.int64 if block.dtype.kind in "iu" else np.float64
     return np.asarray(block.sum(axis=axis, dtype=kind)).ravel()
+
+
+def _check_text(names: Sequence[str], what: str) -> None:
+    try:
+        "".join(map(str, names)).encode()
+    except UnicodeEncodeError as error:
+        found = shown(str(error.object)[error.start : error.end])
+        raise BadInput(f"{what}: expected Unicode text, found the lone surrogate {found}") from error
 
 
 def _checked(matrix, whole: bool) -> Any:

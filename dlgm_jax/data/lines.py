@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.corpus import reason, shown
 from dlgm_jax.types import BadInput
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 OPENED: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 NAMES = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2"}
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, MemoryError)
 LONGEST = 2**26  # characters of a line
 EXPANSION, ALWAYS = 200, 2**27  # what an archive may hold: so many times its own bytes, or this
 
@@ -29,8 +29,10 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
     """
     path = Path(path)
     try:
-        with opened(path, "rt", encoding=encoding, errors="surrogateescape", newline="\n") as file:
-            room = allowed(path)
+        with OPENED.get(path.suffix, open)(
+            path, "rt", encoding=encoding, errors="surrogateescape", newline="\n"
+        ) as file:
+            room = _allowed(path)
             for number, text in enumerate(iter(partial(file.readline, LONGEST), ""), 1):
                 room -= len(text)
                 if room < 0:
@@ -44,17 +46,14 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
                     raise BadInput(f"{path}:{number}: expected lines of less than {LONGEST} characters, found more")
                 yield line
     except DAMAGED as error:
-        raise BadInput(f"{path}: expected a whole {NAMES[path.suffix]} file, found: {error}") from error
+        raise BadInput(
+            f"{path}: expected a whole {NAMES.get(path.suffix, 'text')} file, found: {reason(error)}"
+        ) from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def opened(path: Path, mode: str = "rb", **how) -> Any:
-    """An open file, decompressed by its name."""
-    return OPENED.get(path.suffix, open)(path, mode, **how)
-
-
-def allowed(path: Path) -> int | float:
+def _allowed(path: Path) -> int | float:
     """How many bytes a file may hold: no limit where it is not compressed."""
     return max(EXPANSION * path.stat().st_size, ALWAYS) if path.suffix in OPENED else float("inf")
 

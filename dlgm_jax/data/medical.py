@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.formats.pairs import number as whole_number
 from dlgm_jax.data.lines import lines
 from dlgm_jax.types import BadInput
 
@@ -42,7 +43,7 @@ def read_coarse_groups(path: str | Path) -> dict[str, int]:
     for number, line in enumerate(lines(path), 1):
         heading = HEADING.match(line)
         if heading:
-            chapter = int(heading[1])
+            chapter = whole_number(heading[1], "a chapter", f"{path}:{number}")
         elif line.strip():
             if chapter is None or not line[:1].isspace():
                 raise BadInput(f"{path}:{number}: expected a heading as 1.1 or indented codes, found {shown(line)}")

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +60,15 @@ def whole(form: str, corpora: dict[str, Corpus]) -> Source:
     """A source of corpora that are in memory."""
     vocabulary = next(iter(corpora.values())).vocabulary
     return Source(form, vocabulary, lambda: (Part(split, corpus) for split, corpus in corpora.items()))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """What is wrong with a corpus inside is said of `path`."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
 
 
 def parts(documents: Iterable[Document], vocabulary: tuple[str, ...]) -> Iterator[Part]:

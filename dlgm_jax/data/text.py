@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.lines import SURROGATE, lines, stem
 from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Source, in_memory, parts
 from dlgm_jax.types import BadInput
 
@@ -142,14 +142,18 @@ def _json_lines(path: Path, label: str) -> Iterator[Text]:
         split = given.get("split", "")
         if split and split not in SPLITS:
             raise BadInput(f"{where}: expected a split train, validation or test, found {shown(split)}")
+        if SURROGATE.search("".join((row["text"], *given.values()))):
+            raise BadInput(f"{where}: expected Unicode text, found a lone surrogate in {shown(line)}")
         name = given.get("id", f"{stem(path)}/{number}")
         yield Text(name, given.get(label, ""), row["text"], SPLITS.get(split, EVERYTHING))
 
 
 def _folder(folder: Path) -> Iterator[Text]:
     """Files in order; the folder of a file is its label, a folder above named as a split is its split."""
-    for path in sorted(folder.rglob("*.txt")):
+    for path in sorted(file for file in folder.rglob("*.txt") if file.is_file()):
         place = path.relative_to(folder)
+        if SURROGATE.search(str(place)):
+            raise BadInput(f"{folder}: expected names of files in UTF-8, found {shown(str(place))}")
         above = place.parts[:-1]
         split = SPLITS.get(above[0], EVERYTHING) if above else EVERYTHING
         labels = above[1:] if split != EVERYTHING else above

@@ -118,6 +118,22 @@ def damage(stored, name, change):
     path.write_bytes(change(path.read_bytes()))
 
 
+def facts(split="train", shards=None, **sizes):
+    """A change of corpus.json."""
+
+    def change(content):
+        found = json.loads(content)
+        held = found["splits"].pop("train")
+        held["shards"][0] |= sizes
+        found["splits"][split] = held if shards is None else held | {"shards": shards}
+        return json.dumps(found).encode()
+
+    return change
+
+
+OVERFLOWING = np.array([2**63 - 1, -(2**63)]).astype("<i8").tobytes()  # the second less the first is 1
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
@@ -128,11 +144,25 @@ def damage(stored, name, change):
         ("corpus.json", lambda b: b.replace(b"corpus 1", b"corpus 9"), r"corpus\.json: expected a corpus that prepare"),
         ("corpus.json", lambda b: b'{"form": "dlgm-jax corpus 1", "splits": [1]}', r"corpus\.json: expected a corpus"),
         ("vocab.txt", lambda b: b"one\none\n", r"vocab\.txt: expected distinct words"),
+        ("train-00000.ids", lambda b: b[:-2], r"train-00000\.ids: expected \d+ names, one a line"),
+        ("train-00000.ids", lambda b: b"\xff" + b, r"train-00000\.ids: expected a name a line"),
+        ("train-00000.starts", lambda b: b[:8] + OVERFLOWING + b[24:], r"starts of \d+ documents in train"),
+        ("corpus.json", facts(documents=-1), r"corpus\.json: .* -1 documents and"),
+        ("corpus.json", facts(entries=float("inf")), r"corpus\.json: expected a corpus that prepare wrote"),
+        ("corpus.json", facts(split="../train"), r"corpus\.json: .* a split '\.\./train'"),
+        ("corpus.json", lambda b: b'{"form": "a\\n"}', r"corpus\.json: .*the form 'a"),
     ],
 )
 def test_damage_is_one_line(stored, name, change, message):
     damage(stored, name, change)
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(BadInput, match=message) as caught:
+        compact.load(stored["train"].folder)[0]["train"].in_memory()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_split_without_documents_is_refused(stored):
+    damage(stored, "corpus.json", facts(shards=[]))
+    with pytest.raises(BadInput, match="no documents in 'train'"):
         compact.load(stored["train"].folder)
 
 

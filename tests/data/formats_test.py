@@ -196,10 +196,10 @@ def test_texts_are_what_is_left(tmp_path):
         (
             "mtx",
             "%%MatrixMarket matrix coordinate real general\n2 2 900\n1 1 1\n",
-            "file:2: expected 900 entries, which",
+            "file: expected 900 entries, as its",
         ),
         ("mtx", f"%%MatrixMarket matrix coordinate real general\n{10**9} 2 1\n1 1 1\n", "file:2: expected at most"),
-        ("mtx", "%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 1\n", "file: expected a MatrixMarket file"),
+        ("mtx", "%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 1\n", "file:3: expected a place in 2 x 2"),
         (
             "mtx",
             "%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 -1\n",
@@ -236,7 +236,7 @@ def test_bad_input_is_one_line(tmp_path, form, text, message):
         (lambda text: text.replace("12\n5\n", "12\n6\n"), "docword.kos.txt:2: expected 5 words"),
         (
             lambda text: text.replace("12\n5\n", f"{10**8}\n5\n"),
-            "docword.kos.txt:1: expected at most 1000000 documents",
+            "docword.kos.txt:1: expected at most 100000 documents",
         ),
         (lambda text: text + "1 1 1\n", "expected documents in order, each in one piece, found 1 after 12"),
         (lambda text: text + "12 9 1\n", "expected a word from 1 to 5, found '9'"),
@@ -277,7 +277,7 @@ def test_archives_that_claim_more_than_they_hold_are_refused(tmp_path):
 def test_an_archive_of_lines_is_bounded(tmp_path):
     with gzip.open(tmp_path / "a.txt.gz", "wb") as file:
         for _ in range(140):
-            file.write(b"\n" * 2**20)
+            file.write(b" " * (2**20 - 1) + b"\n")
     with pytest.raises(BadInput, match=r"a\.txt\.gz: expected at most 200 times what the archive weighs"):
         list(open_input(tmp_path / "a.txt.gz", "text", Reading()).read())
 

@@ -1,5 +1,6 @@
 """Single cells in HDF5: AnnData's `.h5ad`, and files of two arrays, `X` (cells x genes) and `Y` (their types)."""
 
+import math
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,14 +9,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.lines import stem
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, whole
+from dlgm_jax.data.corpus import Corpus, reason, shown
+from dlgm_jax.data.lines import ALWAYS, EXPANSION, stem, too_much
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ROWS = 1000  # of a dense array that are read at once
-REFUSED = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError, MemoryError)
 
 
 def holds(path: Path) -> bool:
@@ -31,11 +31,30 @@ def source(path: Path, how: Reading) -> Source:
         raise BadInput(f"{path}: expected {needed} to read it, which is not installed; pip install 'dlgm-jax[cells]'")
     read: Callable[[Path, Reading], Source] = _anndata if path.suffix == ".h5ad" else _arrays
     try:
+        _check_sizes(path)
         return read(path, how)
     except BadInput:
         raise
-    except REFUSED as error:
-        raise BadInput(f"{path}: expected an HDF5 file of counts, found: {error}") from error
+    except Exception as error:  # of any kind, where a file is damaged
+        raise BadInput(f"{path}: expected an HDF5 file of counts, found: {reason(error)}") from error
+
+
+def _check_sizes(path: Path) -> None:
+    """Arrays that claim much more than the file holds are refused before they are read."""
+    import h5py
+
+    claimed = 0
+
+    def add(_, found: Any) -> None:
+        nonlocal claimed
+        arrays = [found] if isinstance(found, h5py.Dataset) else []
+        for array in [*arrays, *map(found.attrs.get_id, found.attrs)]:
+            claimed += math.prod(array.shape or ()) * array.dtype.itemsize
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    if claimed > max(EXPANSION * path.stat().st_size, ALWAYS):
+        raise too_much(path)
 
 
 def _anndata(path: Path, how: Reading) -> Source:
@@ -46,7 +65,11 @@ def _anndata(path: Path, how: Reading) -> Source:
         columns = ", ".join(map(str, found.obs)) or "none"
         raise BadInput(f"{path}: expected a column {how.label} of obs, found {columns}")
     labels = tuple(map(str, found.obs[how.label])) if how.label else None
-    corpus = Corpus(found.X, tuple(map(str, found.var_names)), tuple(map(str, found.obs_names)), labels)
+    counts: Any = found.X
+    if scipy.sparse.issparse(counts):
+        counts.check_format(full_check=True)
+    with named(path):
+        corpus = Corpus(counts, tuple(map(str, found.var_names)), tuple(map(str, found.obs_names)), labels)
     return whole("AnnData", {EVERYTHING: corpus})
 
 
@@ -55,14 +78,16 @@ def _arrays(path: Path, how: Reading) -> Source:
 
     with h5py.File(path) as file:
         array: Any = file.get("X")
-        if not isinstance(array, h5py.Dataset) or array.ndim != 2:
-            raise BadInput(f"{path}: expected an array X of cells x genes, found {', '.join(file) or 'nothing'}")
+        if not isinstance(array, h5py.Dataset) or array.ndim != 2 or not array.size:
+            members = shown(", ".join(file))
+            raise BadInput(f"{path}: expected an array X of cells x genes, found the members {members}")
         labels = np.asarray(file["Y"]).ravel() if "Y" in file else None
         genes = array.shape[1]
         counts: Any = scipy.sparse.vstack(list(_rows(array)), "csr")
     vocabulary = tuple(map(str, range(1, genes + 1)))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
-    return whole("HDF5", {EVERYTHING: Corpus(counts, vocabulary, names, _names(labels))})
+    with named(path):
+        return whole("HDF5", {EVERYTHING: Corpus(counts, vocabulary, names, _names(labels))})
 
 
 def _rows(array: Any) -> Iterator[Any]:

@@ -1,20 +1,26 @@
-"""MatrixMarket coordinate files, through SciPy; and the folder that 10x Genomics's pipelines write."""
+"""MatrixMarket coordinate files; and the folder that 10x Genomics's pipelines write."""
 
+import re
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import scipy.io
+import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import DAMAGED, allowed, lines, opened, stem, too_much
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, read_words, whole
+from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
 from dlgm_jax.types import BadInput
 
 BANNER = "%%MatrixMarket"
-BYTES = 4  # that an entry takes at least
-MOST_EMPTY = 1_000_000  # rows or columns without entries that a file may claim
+NUMBERS = "(integer|unsigned-integer|real|pattern)"
+BANNER_LINE = re.compile(rf"(?i:{BANNER}\s+matrix\s+coordinate\s+{NUMBERS}\s+(general|symmetric))\s*")
+NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+ENTRY = re.compile(rf"\s*([0-9]{{1,19}})\s+([0-9]{{1,19}})(?:\s+({NUMBER}))?\s*")
+MOST_EMPTY = 100_000  # rows or columns without entries that a file may claim
 
 
 def holds(path: Path) -> bool:
@@ -30,52 +36,63 @@ def source(path: Path, how: Reading) -> Source:
         genes, cells = _genes(path), read_words(found(path, "barcodes.tsv"))
         counts = _matrix(found(path, "matrix.mtx")).T
         vocabulary = read_words(genes or found(path, "features.tsv"), first_field=True)
-        return whole("10x", {EVERYTHING: Corpus(counts, vocabulary, _sized(cells, counts.shape[0], path))})
+        with named(path):
+            return whole("10x", {EVERYTHING: Corpus(counts, vocabulary, _sized(cells, counts.shape[0]))})
     counts = _matrix(path).T if how.transposed else _matrix(path)
     words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt")
     vocabulary = read_words(words) if words else tuple(map(str, range(1, counts.shape[1] + 1)))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
-    return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})
+    with named(path):
+        return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})
 
 
 def _genes(folder: Path) -> Path | None:
     return beside(folder, "features.tsv", "genes.tsv")
 
 
-def _sized(names: tuple[str, ...], documents: int, folder: Path) -> tuple[str, ...]:
+def _sized(names: tuple[str, ...], documents: int) -> tuple[str, ...]:
     if len(names) != documents:
-        raise BadInput(f"{folder}: expected {documents} names in barcodes.tsv, found {len(names)}")
+        raise BadInput(f"expected {documents} names in barcodes.tsv, found {len(names)}")
     return names
 
 
 def _matrix(path: Path) -> Any:
-    _check_sizes(path)
-    try:
-        with opened(path) as file:
-            return scipy.sparse.csr_matrix(scipy.io.mmread(file))
-    except (*DAMAGED, ValueError, OverflowError, TypeError, MemoryError) as error:
-        raise BadInput(f"{path}: expected a MatrixMarket file, found: {error}") from error
+    """The counts as they stand. Raises BadInput with file and line."""
+    text = ((place, line) for place, line in enumerate(lines(path), 1) if line.strip())
+    place, banner = next(text, (1, ""))
+    kind = BANNER_LINE.fullmatch(banner)
+    if place > 1 or not kind:
+        raise BadInput(f"{path}:1: expected a coordinate MatrixMarket file of numbers, found {shown(banner)}")
+    pattern, symmetric = (kind[part].lower() == name for part, name in ((1, "pattern"), (2, "symmetric")))
+    shape, entries = _sizes(path, text, symmetric)
+    places, values = array("q"), array("d")
+    for place, line in text:
+        entry = ENTRY.fullmatch(line)
+        if not entry or (entry[3] is None) != pattern:
+            raise BadInput(f"{path}:{place}: expected a row, a column and its number, found {shown(line)}")
+        row, column = int(entry[1]), int(entry[2])
+        if not (0 < row <= shape[0] and 0 < column <= shape[1]):
+            raise BadInput(f"{path}:{place}: expected a place in {shape[0]} x {shape[1]}, found {shown(line)}")
+        places.extend((row - 1, column - 1))
+        values.append(1.0 if pattern else float(entry[3]))
+    if len(values) != entries:
+        raise BadInput(f"{path}: expected {entries} entries, as its line of sizes says, found {len(values)}")
+    rows, columns = np.array(places, np.int64).reshape(-1, 2).T
+    counts = scipy.sparse.csr_matrix((np.array(values), (rows, columns)), shape)
+    return counts + scipy.sparse.tril(counts, -1).T + scipy.sparse.triu(counts, 1).T if symmetric else counts
 
 
-def _check_sizes(path: Path) -> None:
-    """Sizes that the file itself cannot hold are refused before anything is made of them."""
-    size = 0
-    header: tuple[str, int] | None = None
-    for place, line in enumerate(lines(path), 1):
-        size += len(line) + 1
-        if size > allowed(path):
-            raise too_much(path)
-        if header is None and line.strip() and not line.startswith("%"):
-            header = line, place
-        elif place == 1 and (not line.startswith(BANNER) or "coordinate" not in line.lower()):
-            raise BadInput(f"{path}:1: expected a coordinate MatrixMarket file, found {shown(line)}")
-    if header is None:
+def _sizes(path: Path, text: Iterator[tuple[int, str]], symmetric: bool) -> tuple[tuple[int, int], int]:
+    """The shape and the number of entries, from the first line that is no remark."""
+    place, line = next(((place, line) for place, line in text if not line.startswith("%")), (0, ""))
+    fields, where = line.split(), f"{path}:{place}"
+    if not place:
         raise BadInput(f"{path}: expected a line of sizes, found none")
-    fields, where = header[0].split(), f"{path}:{header[1]}"
     if len(fields) != 3:
-        raise BadInput(f"{where}: expected rows, columns and entries, found {shown(header[0])}")
+        raise BadInput(f"{where}: expected rows, columns and entries, found {shown(line)}")
     rows, columns, entries = (number(field, "sizes", where, most=2**53) for field in fields)
-    if entries * BYTES > size:
-        raise BadInput(f"{where}: expected {entries} entries, which a file of {size} characters cannot hold")
     if max(rows, columns) > entries + MOST_EMPTY:
-        raise BadInput(f"{where}: expected at most {MOST_EMPTY} empty rows or columns, found {shown(header[0])}")
+        raise BadInput(f"{where}: expected at most {MOST_EMPTY} empty rows or columns, found {shown(line)}")
+    if symmetric and rows != columns:
+        raise BadInput(f"{where}: expected a symmetric matrix to be square, found {shown(line)}")
+    return (rows, columns), entries

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Corpus, check_words, shown
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, beside, found, in_memory, parts, read_words
@@ -61,9 +61,7 @@ def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
     are empty or begin or end with white space or hold the end of a line.
     """
     folder = Path(folder)
-    for word in train.vocabulary:
-        if word != word.strip() or not word or "\n" in word or "\r" in word:
-            raise BadInput(f"vocabulary: expected words without white space around them, found {shown(word)}")
+    check_words(train.vocabulary)
     if folder.exists():
         raise BadInput(f"{folder}: expected a new folder, found one that is there already")
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def ids_that_occur(path: Path, skipped: int) -> tuple[int, ...]:
     """The ids of a file of pairs, in order; the first `skipped` fields of a line are no pairs."""
     ids = set()
     for place, line in enumerate(lines(path), 1):
-        pairs = line.partition("#")[0].split()[skipped:]
+        pairs = [pair for pair in line.partition("#")[0].split()[skipped:] if not pair.startswith("qid:")]
         ids.update(parse(pairs, f"{path}:{place}", base=0, vocab_size=None)[0])
     return tuple(sorted(ids))
 

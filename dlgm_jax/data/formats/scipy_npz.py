@@ -1,5 +1,6 @@
 """Sparse matrices that `scipy.sparse.save_npz` wrote; and TopMost's folders of `train_bow.npz` and `test_bow.npz`."""
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -8,14 +9,15 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.lines import ALWAYS, EXPANSION, stem, too_much
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, read_words, whole
+from dlgm_jax.data.corpus import Corpus, reason, shown
+from dlgm_jax.data.lines import ALWAYS, EXPANSION, lines, stem, too_much
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
 from dlgm_jax.types import BadInput
 
-MOST_EMPTY = 1_000_000  # documents or words without entries that a file may claim
+MOST_EMPTY = 100_000  # documents or words without entries that a file may claim
 REFUSED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 REFUSED += (NotImplementedError, RuntimeError, AttributeError, zipfile.BadZipFile, zlib.error, SyntaxError)
+REFUSED += (tokenize.TokenError, ArithmeticError)
 
 
 def holds(path: Path) -> bool:
@@ -44,15 +46,12 @@ def _corpus(path: Path, vocabulary: tuple[str, ...], how: Reading) -> Corpus:
     counts = counts.T if how.transposed else counts
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
     labels = beside(path.parent, f"{stem(path).removesuffix('_bow')}_labels.txt")
-    try:
+    with named(path):
         return Corpus(counts, vocabulary, names, _labels(labels, len(names)) if labels else None)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
 
 
 def _labels(path: Path, number: int) -> tuple[str, ...]:
-    labels = tuple(path.read_text(encoding="utf-8", errors="replace").split("\n"))
-    labels = tuple(label.strip() for label in labels[: len(labels) - (labels[-1] == "")])
+    labels = tuple(label.strip() for label in lines(path))
     if len(labels) != number:
         raise BadInput(f"{path}: expected {number} labels, one for each document, found {len(labels)}")
     return labels
@@ -76,7 +75,7 @@ def load(path: Path) -> Any:
     except BadInput:
         raise
     except REFUSED as error:
-        raise BadInput(f"{path}: expected a sparse matrix of scipy.sparse.save_npz, found: {error}") from error
+        raise BadInput(f"{path}: expected a sparse matrix of scipy.sparse.save_npz, found: {reason(error)}") from error
 
 
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
@@ -85,4 +84,5 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = header(file)
     if dtype.hasobject or int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
-        raise BadInput(f"{path}: expected numbers in {member.filename}, found {dtype} of shape {shape}")
+        found = shown(f"{dtype} of shape {shape}")
+        raise BadInput(f"{path}: expected numbers in {shown(member.filename)}, found {found}")

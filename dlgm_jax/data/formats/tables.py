@@ -79,7 +79,7 @@ def read_synthea(folder: Path) -> Corpus:
 def read_mimic(folder: Path) -> Corpus:
     """Patients over the ICD-9 codes of their diagnoses, without dots."""
     table = _rows(folder, "DIAGNOSES_ICD", ("SUBJECT_ID", "ICD9_CODE"))
-    return gathered([(row["SUBJECT_ID"], row["ICD9_CODE"].strip(), 1) for _, row in table if row["ICD9_CODE"]], folder)
+    return gathered(((row["SUBJECT_ID"], code, 1) for _, row in table if (code := row["ICD9_CODE"].strip())), folder)
 
 
 def _rows(folder: Path, name: str, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Corpus, reason, shown
 from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import lines
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, whole
+from dlgm_jax.data.lines import ALWAYS, EXPANSION, lines, too_much
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
 
 COLUMNS = ("document", "word", "count")
+ROWS = 4096  # of a Parquet file that are read at once
 Event = tuple[str, str, int]  # document, word, count
 
 
@@ -62,7 +63,8 @@ def gathered(events: Iterable[Event], where: Path) -> Corpus:
     place[[words[word] for word in ordered]] = np.arange(len(words))
     shape = (len(documents), len(words))
     matrix = scipy.sparse.coo_matrix((np.asarray(counts), (np.asarray(rows), place[np.asarray(columns)])), shape)
-    return Corpus(matrix, tuple(ordered), tuple(documents))
+    with named(where):
+        return Corpus(matrix, tuple(ordered), tuple(documents))
 
 
 def rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -78,13 +80,18 @@ def rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, st
                 raise BadInput(f"{path}:{reader.line_num}: expected {len(names)} fields, found fewer")
             yield f"{path}:{reader.line_num}", row
     except csv.Error as error:
-        raise BadInput(f"{path}:{reader.reader.line_num}: expected comma-separated values, found: {error}") from error
+        raise BadInput(
+            f"{path}:{reader.reader.line_num}: expected comma-separated values, found: {reason(error)}"
+        ) from error
 
 
 def _header(path: Path) -> list[str]:
     if is_parquet(path):
         return _opened(path).schema_arrow.names
-    return next(csv.reader([next(lines(path), "")]), [])
+    try:
+        return next(csv.reader([next(lines(path), "")]), [])
+    except csv.Error:  # a field too long for a table
+        return []
 
 
 def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Event]:
@@ -102,8 +109,8 @@ def _opened(path: Path) -> Any:
 
     try:
         return pyarrow.parquet.ParquetFile(path)
-    except (OSError, ValueError, TypeError) as error:  # pyarrow's own errors are of these kinds
-        raise BadInput(f"{path}: expected a Parquet file, found: {error}") from error
+    except Exception as error:  # of any kind, where a file is damaged
+        raise BadInput(f"{path}: expected a Parquet file, found: {reason(error)}") from error
 
 
 def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Event]:
@@ -111,15 +118,23 @@ def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Event]:
     missing = [column for column in columns if column not in file.schema_arrow.names]
     if missing:
         raise BadInput(f"{path}: expected the columns {', '.join(columns)}, found no {', '.join(missing)}")
-    batches = file.iter_batches(columns=list(columns))
+    room = max(EXPANSION * path.stat().st_size, ALWAYS)
+    claimed = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
+    if max(claimed, file.metadata.num_rows) > room:
+        raise too_much(path)
+    batches = file.iter_batches(ROWS, columns=list(columns))
     while True:
         try:
-            table = next(batches, None)
-        except (OSError, ValueError, TypeError) as error:
-            raise BadInput(f"{path}: expected a Parquet file, found: {error}") from error
+            batch = next(batches, None)
+            table = batch and batch.to_pydict()
+        except Exception as error:
+            raise BadInput(f"{path}: expected a Parquet file, found: {reason(error)}") from error
         if table is None:
             return
-        yield from _events(table.to_pydict(), columns, path)
+        room -= len(batch or ())
+        if room < 0:
+            raise too_much(path)
+        yield from _events(table, columns, path)
 
 
 def _events(table: dict[str, list], columns: tuple[str, ...], path: Path) -> Iterator[Event]:

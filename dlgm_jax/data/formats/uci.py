@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.corpus import MAX_COUNT, shown
 from dlgm_jax.data.formats.pairs import number
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Document, Reading, Source, found, parts, read_words
 from dlgm_jax.types import BadInput
 
 HEADER = ("the number of documents", "the number of words", "the number of lines that follow")
-MOST_EMPTY = 1_000_000  # documents without words that a file may claim
+MOST_EMPTY = 100_000  # documents without words that a file may claim
 
 
 def holds(path: Path) -> bool:
@@ -52,10 +52,16 @@ def _documents(path: Path, name: str, vocabulary: tuple[str, ...]) -> Iterator[D
     for document, rows in groupby(_rows(path, text, documents, words), key=lambda row: row[0]):
         if document <= last:
             raise BadInput(f"{path}: expected documents in order, each in one piece, found {document} after {last}")
+        if document > seen + MOST_EMPTY:
+            raise BadInput(f"{path}: expected at most {MOST_EMPTY} documents without words, found document {document}")
         yield from (Document(f"{name}/{empty}", "", [], []) for empty in range(last + 1, document))
-        columns, counts = [list(column) for column in list(zip(*rows))[1:]]
-        seen += len(columns)
-        yield Document(f"{name}/{document}", "", columns, counts)
+        counts: dict[int, int] = {}
+        for _, word, count in rows:
+            counts[word] = counts.get(word, 0) + count
+            seen += 1
+        if max(counts.values()) > MAX_COUNT:
+            raise BadInput(f"{path}: expected counts up to {MAX_COUNT}, found more of a word in document {document}")
+        yield Document(f"{name}/{document}", "", list(counts), list(counts.values()))
         last = document
     if seen != entries:
         raise BadInput(f"{path}: expected {entries} lines of counts, as its third line says, found {seen}")
