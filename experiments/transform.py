@@ -123,7 +123,7 @@ def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transfor
 def _part(known: Corpus, unknown: np.ndarray, scores, named: list[Direction], vocabulary) -> Transformed:
     lengths = known.lengths
     is_prior = lengths == 0
-    scoring.check_finite(scores)
+    scoring.check_finite("transform", scores)
     mean, log_var = (np.where(is_prior[:, None], 0, x) for x in (scores.mean_refined, scores.log_var_refined))
     with np.errstate(invalid="ignore", over="ignore"):
         perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, lengths))

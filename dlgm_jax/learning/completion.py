@@ -15,7 +15,7 @@ import numpy as np
 from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.learning.latents import posterior
 from dlgm_jax.learning.refinement import Refinement
-from dlgm_jax.learning.scoring import corpus_perplexity, perplexity
+from dlgm_jax.learning.scoring import check_finite, corpus_perplexity, perplexity
 from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import AnyArray, Array, Batch, Model, NonFinite, Params
@@ -111,10 +111,7 @@ def complete_corpus(
 
 def completion(scores: Completed, lengths: np.ndarray) -> Completion:
     """Perplexities from the log probabilities and lengths [D] of the scored parts. Raises NonFinite."""
-    for name, values in scores._asdict().items():
-        if not np.isfinite(values).all():
-            bad = np.sum(~np.isfinite(values))
-            raise NonFinite(f"completion: {name} of {bad} of {len(values)} documents is not finite")
+    check_finite("completion", scores)
     return Completion(
         documents=len(lengths),
         left_out=int(np.sum(lengths == 0)),

@@ -152,16 +152,16 @@ def unigram_log_likelihoods(train: Documents, corpus: Documents, *, added: float
     return np.concatenate(found)
 
 
-def check_finite(scores: DocumentScores) -> None:
-    """Raises NonFinite, naming what is not, when anything is NaN or infinite."""
+def check_finite(what: str, scores: Any) -> None:
+    """Raises NonFinite, naming which of these arrays of documents [D, ..] is not, when anything is NaN or infinite."""
     for name, values in scores._asdict().items():
         if values is not None and not np.isfinite(values).all():
             bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-            raise NonFinite(f"scoring: {name} of {bad.sum()} of {len(bad)} documents is not finite")
+            raise NonFinite(f"{what}: {name} of {bad.sum()} of {len(bad)} documents is not finite")
 
 
 def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
-    check_finite(scores)
+    check_finite("scoring", scores)
     weighted = scores.importance_weighted
     return Scores(
         documents=len(lengths),

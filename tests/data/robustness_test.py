@@ -215,7 +215,7 @@ def test_cells_whose_arrays_do_not_fit_are_refused(tmp_path):
     refused(path, r"a\.h5ad: expected an HDF5 file of counts, found: ")
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file.create_dataset("X", (10**9, 10**6), np.float32, chunks=(1, 1000))
-    refused(tmp_path / "b.h5", r"b\.h5: expected at most 200 times what the archive weighs")
+    refused(tmp_path / "b.h5", r"b\.h5: expected at most 1100 times what the file weighs")
 
 
 def test_odd_names_are_refused_before_they_are_written(tmp_path):
