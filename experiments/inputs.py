@@ -20,6 +20,30 @@ INPUT_FLAGS = {
 }
 
 
+READS = {  # the flags that a format reads
+    "compact": (),
+    "hdf5": ("label",),
+    "ldac": ("vocab",),
+    "mtx": ("vocab", "transposed"),
+    "npz": ("vocab", "transposed"),
+    "nvdm": ("vocab",),
+    "octis": ("vocab",),
+    "svmlight": ("vocab", "index_base"),
+    "tables": (),
+    "text": ("vocab", "label"),
+    "triplets": ("columns",),
+    "uci": ("vocab",),
+}
+
+
+def check_reading(command: Command, form: str) -> None:
+    """Raises BadInput for a flag that says how to read an input, and that is not read of this format."""
+    for flag in ("vocab", "label", "index_base", "columns", "transposed"):
+        if command.own[flag] and flag not in READS.get(form, INPUT_FLAGS):
+            formats = ", ".join(name for name, flags in READS.items() if flag in flags)
+            raise BadInput(f"--{flag}: expected to go with {formats}, found an input that is read as {form}")
+
+
 def reading(command: Command) -> Reading:
     """What the flags say of the input."""
     own = command.own

@@ -31,7 +31,7 @@ from dlgm_jax.data.text import WORD, Text, analyser, chosen_words, encoded, with
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
-from experiments.inputs import INPUT_FLAGS, progress, reading
+from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading
 
 OWN_FLAGS = {
     "input": (None, "a file or a folder"),
@@ -77,15 +77,15 @@ def main(argv: list[str]) -> None:
     origin = {"input": str(path.resolve()), "format": source.form}
     if isinstance(opened, Texts):
         origin |= {"token_pattern": command.own["token_pattern"], "drop_headers": str(command.own["drop_headers"])}
-    splits = write(output, source, origin)
+    splits = write(output, source, origin, command.own["label"])
     if isinstance(opened, Texts):
         dropped.documents -= sum(found.documents for found in splits.values())
     print(summary(splits, len(source.vocabulary), dropped))
     print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
 
 
-def write(output: Path, source: Source, origin: dict[str, str]) -> dict[str, "Summary"]:
-    """Writes the corpus, whole or not at all, and says what it holds."""
+def write(output: Path, source: Source, origin: dict[str, str], label: str) -> dict[str, "Summary"]:
+    """Writes the corpus, whole or not at all, and says what it holds. Raises BadInput for a `label` of no document."""
     splits: dict[str, Summary] = {}
     with compact.Writer(output, source.vocabulary, origin) as writer:
         for split, corpus in progress(source.read(), "writing"):
@@ -93,13 +93,18 @@ def write(output: Path, source: Source, origin: dict[str, str]) -> dict[str, "Su
             splits.setdefault(split, Summary()).add(corpus)
         if not {"train", "test"} <= splits.keys():
             raise BadInput(f"--input: expected training and test documents, found only {', '.join(splits) or 'none'}")
+        if label and not any(found.labelled for found in splits.values()):
+            raise BadInput(f"--label: expected a field that documents have, found {label!r} in none")
     return splits
 
 
 def check(command: Command, form: str) -> None:
     """Raises BadInput, before anything is read, for flags that cannot be."""
-    own = command.own
+    own, seed = command.own, command.given.get("seed", 0)
     command.number("test_size")
+    check_reading(command, form)
+    if not 0 <= seed < 2**31:
+        raise BadInput(f"--seed: expected a whole number from 0 to {2**31 - 1}, found {seed}")
     for flag in ("vocab_size", "min_count"):
         if not 0 <= own[flag] <= 10_000_000:
             raise BadInput(f"--{flag}: expected a whole number from 0, found {own[flag]}")
@@ -118,17 +123,17 @@ def from_texts(command: Command, texts: Texts, how: Reading, dropped: Dropped) -
     own = command.own
     analyse = analyser(own["token_pattern"])
     kept = kept_words(filter(None, map(str.strip, own["keep"].split(","))))
+    number = one_split(progress(texts.read(), "reading"))
     if own["test"]:
+        check_undivided(number)
         texts = with_test_texts(texts, Path(own["test"]), how)
-    else:
-        number = one_split(progress(texts.read(), "reading"))
-        if number is not None:
-            texts = divided_texts(texts, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
+    elif number is not None:
+        texts = divided_texts(texts, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
     texts = watched(texts, dropped)
     if own["drop_headers"]:
         texts = Texts(lambda read=texts.read: map(without_header, read()))
     if how.vocab:
-        return encoded(texts.read, analyse, read_words(how.vocab, first_field=how.vocab.name.startswith("vocab.new")))
+        return encoded(texts.read, analyse, read_words(how.vocab))
     training = (text for text in progress(texts.read(), "counting words") if text.split == "train")
     found = word_frequencies(training, analyse)
     size, least = own["vocab_size"] or 10_000, own["min_count"] or 10
@@ -140,15 +145,21 @@ def from_texts(command: Command, texts: Texts, how: Reading, dropped: Dropped) -
 def from_counts(command: Command, source: Source, how: Reading, dropped: Dropped) -> Source:
     """Counts as they are, but for words that are too rare."""
     own = command.own
+    number = one_split(progress(source.read(), "reading"))
     if own["test"]:
+        check_undivided(number)
         source = with_test_counts(source, Path(own["test"]), how, dropped)
-    else:
-        number = one_split(progress(source.read(), "reading"))
-        if number is not None:
-            source = divided(source, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
+    elif number is not None:
+        source = divided(source, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
     narrow = narrowed(source, own["vocab_size"] or None, own["min_count"])
     dropped.words = len(source.vocabulary) - len(narrow.vocabulary)
     return narrow
+
+
+def check_undivided(number: int | None) -> None:
+    """Raises BadInput for test documents beside an input that has its own."""
+    if number is None:
+        raise BadInput("--test: expected an input that is not divided, found one with training and test documents")
 
 
 def watched(texts: Texts, dropped: Dropped) -> Texts:
@@ -207,6 +218,7 @@ class Summary:
     entries: int = 0
     longest: int = 0
     empty: int = 0
+    labelled: int = 0
 
     def add(self, corpus: Corpus) -> None:
         """Takes some more documents."""
@@ -215,6 +227,14 @@ class Summary:
         self.entries += corpus.counts.nnz
         self.longest = max(self.longest, int(corpus.lengths.max()))
         self.empty += int(np.sum(corpus.lengths == 0))
+        self.labelled += sum(map(bool, corpus.labels or ()))
+
+
+def labels(found: Summary) -> str:
+    """Whether the labels of a split are whole."""
+    if 0 < found.labelled < found.documents:
+        return f"labels left out, since only {found.labelled:,} documents have one"
+    return "labelled" if found.labelled else "no labels"
 
 
 def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> str:
@@ -222,7 +242,7 @@ def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> st
     lines = [
         f"{name:<11}{found.documents:>9,} documents, {vocab_size:,} words, {found.tokens:,} tokens, "
         f"{found.entries:,} non-zeros ({100 * found.entries / (found.documents * vocab_size):.2f}%), "
-        f"longest document {found.longest:,}, empty {found.empty:,}"
+        f"longest document {found.longest:,}, empty {found.empty:,}, {labels(found)}"
         for name, found in splits.items()
     ]
     if dropped.documents:

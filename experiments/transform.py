@@ -5,6 +5,7 @@ python -m experiments.transform --workdir=runs/docstrings-3-M13-fisher-tfidf --i
 
 import csv
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ import numpy as np
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import Texts, looks_like, open_input
-from dlgm_jax.data.source import Source
+from dlgm_jax.data.source import EVERYTHING, Source
 from dlgm_jax.data.text import WORD, analyser, encoded_with_others, without_header
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import Direction, directions
@@ -36,7 +37,7 @@ from experiments.assembly import (
 )
 from experiments.command import parse, run_main
 from experiments.config import Config
-from experiments.inputs import INPUT_FLAGS, progress, reading
+from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of the run"),
@@ -48,7 +49,7 @@ DIRECTIONS, SHOWN, WORDS = 20, 3, 3  # directions that are named, of a document,
 
 
 class Transformed(NamedTuple):
-    """Of D documents, in their order."""
+    """Of D documents, in the order of the input; those of one split together where its format has splits."""
 
     id: list[str]
     length: np.ndarray  # [D], tokens of known words
@@ -67,6 +68,9 @@ def main(argv: list[str]) -> None:
         raise BadInput(f"--output: expected a file {', '.join(WRITERS)}, found {output}")
     if output.exists():
         raise BadInput(f"--output: expected a new file, found {output}, which is there already")
+    if output.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise BadInput(f"--output: expected pyarrow to write {output}, which is not installed; pip install pyarrow")
+    output.parent.mkdir(parents=True, exist_ok=True)
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
     command.check_adams(config, asked=("eval_refiner",))
@@ -74,13 +78,13 @@ def main(argv: list[str]) -> None:
     choose_precision(config.precision)
     how = reading(command)
     form = command.own["format"] or looks_like(path, how)
+    check_reading(command, form)
     sizes = rows.ROWS, len(run.vocabulary)
     refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)
     source = documents(open_input(path, form, how), run, workdir)
     found = transformed(run, config, (part.corpus for part in progress(source.read(), "transforming")))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    WRITERS[output.suffix](output, found)
+    write(output, found)
     print(summary(found))
     print(f"The posteriors are in {output}. Next: load them by column, or look at them with experiments.introspect.")
 
@@ -95,7 +99,10 @@ def documents(opened: Source | Texts, run: Run, workdir: Path) -> Source:
         raise BadInput(f"{workdir}/environment.json: expected the facts of a run, found it damaged") from error
     change = without_header if origin.get("drop_headers") == "True" else lambda text: text
     analyse = analyser(origin.get("token_pattern", WORD))
-    return encoded_with_others(lambda: map(change, opened.read()), analyse, run.vocabulary)
+    read = opened.read
+    return encoded_with_others(
+        lambda: (change(text)._replace(split=EVERYTHING) for text in read()), analyse, run.vocabulary
+    )
 
 
 def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transformed:
@@ -187,13 +194,23 @@ def write_csv(path: Path, found: Transformed) -> None:
 
 
 def write_parquet(path: Path, found: Transformed) -> None:
-    """A row for each document. Raises BadInput without pyarrow."""
-    if find_spec("pyarrow") is None:
-        raise BadInput(f"--output: expected pyarrow to write {path}, which is not installed; pip install pyarrow")
+    """A row for each document."""
     import pyarrow
     import pyarrow.parquet
 
     pyarrow.parquet.write_table(pyarrow.table(columns_of(found)), path)
+
+
+def write(path: Path, found: Transformed) -> None:
+    """Writes a file so that it is whole or not there. Raises OSError naming it."""
+    scratch = path.with_name(f".{path.name}.new{path.suffix}")
+    try:
+        WRITERS[path.suffix](scratch, found)
+        os.replace(scratch, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 WRITERS = {".npz": write_npz, ".csv": write_csv, ".parquet": write_parquet}

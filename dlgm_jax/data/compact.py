@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, Documents, check_words, reason, shown
-from dlgm_jax.data.source import read_words
+from dlgm_jax.data.corpus import BLOCK, Corpus, Documents, check_words, reason, shown
+from dlgm_jax.data.source import Part, Reading, Source, read_words
 from dlgm_jax.types import BadInput
 
 FORM = "dlgm-jax corpus 1"
@@ -195,6 +195,21 @@ class Stored(Documents):
 def holds(folder: str | Path) -> bool:
     """Whether a folder is of this form."""
     return (Path(folder) / "corpus.json").is_file()
+
+
+def source(folder: Path, how: Reading) -> Source:
+    """A stored corpus as an input."""
+    splits, _ = load(folder)
+
+    def read() -> Iterator[Part]:
+        for split, stored in splits.items():
+            ids, labels = stored.ids, stored.labels
+            for start in range(0, stored.num_documents, BLOCK):
+                rows = slice(start, start + BLOCK)
+                counts = stored.rows(np.arange(stored.num_documents)[rows])
+                yield Part(split, Corpus(counts, stored.vocabulary, ids[rows], labels and labels[rows]))
+
+    return Source("compact", next(iter(splits.values())).vocabulary, read)
 
 
 def load(folder: str | Path) -> tuple[dict[str, Stored], dict[str, str]]:

@@ -194,20 +194,22 @@ def _check_text(names: Sequence[str], what: str) -> None:
 def _checked(matrix, whole: bool) -> Any:
     counts: Any = scipy.sparse.csr_matrix(matrix)
     values = counts.data
-    bad = ~np.isfinite(values) | (values < 0) | (values > MAX_COUNT)
+    most = MAX_COUNT if whole else float(np.finfo(np.float32).max)
+    bad = ~np.isfinite(values) | (values < 0) | (values > most)
     if whole:
         bad |= values != np.floor(values)
     if bad.any():
         entry = int(np.flatnonzero(bad)[0])
         row = int(np.searchsorted(counts.indptr, entry, side="right")) - 1
         raise BadInput(
-            f"counts: expected {'whole ' if whole else ''}numbers from 0 to {MAX_COUNT}, found {values[entry]} "
+            f"counts: expected {'whole ' if whole else ''}numbers from 0 to {most}, found {values[entry]} "
             f"in document {row}, word {counts.indices[entry]}"
         )
     counts = counts.astype(np.int64 if whole else np.float64)
     counts.sum_duplicates()
-    counts.eliminate_zeros()
-    if counts.nnz and counts.data.max() > MAX_COUNT:
-        raise BadInput(f"counts: expected at most {MAX_COUNT} in all, found {counts.data.max()}")
+    if counts.nnz and counts.data.max() > most:
+        raise BadInput(f"counts: expected at most {most} in all, found {counts.data.max()}")
     counts.sort_indices()
-    return counts.astype(np.int32 if whole else np.float32)
+    counts = counts.astype(np.int32 if whole else np.float32)
+    counts.eliminate_zeros()
+    return counts

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlgm_jax.data import compact
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats import (
     hdf5,
@@ -20,10 +21,11 @@ from dlgm_jax.data.formats import (
     uci,
 )
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
-from dlgm_jax.data.text import Text, is_json, read_texts
+from dlgm_jax.data.text import Text, is_json, read_texts, text_files
 from dlgm_jax.types import BadInput
 
 FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether it is one
+    "compact": compact,
     "hdf5": hdf5,
     "npz": scipy_npz,
     "nvdm": nvdm,
@@ -36,7 +38,8 @@ FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether i
     "svmlight": svmlight,
 }
 TEXT = "text"
-OF_FOLDERS = ("npz", "nvdm", "octis", "uci", "mtx", "tables")
+TABLES = frozenset((".csv", ".tsv"))
+OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables")
 OF_FILES = ("hdf5", "npz", "uci", "mtx", "triplets", "ldac", "svmlight")
 
 
@@ -62,7 +65,7 @@ def looks_like(path: Path, how: Reading) -> str:
         raise BadInput(f"--input: expected a file or a folder, found no {path}")
     if path.is_dir():
         form = next((name for name in OF_FOLDERS if FORMATS[name].holds(path)), None)
-        if form or next(path.rglob("*.txt"), None):
+        if form or next(text_files(path), None):
             return form or TEXT
         raise BadInput(
             f"{path}: expected a folder of NVDM (train.feat), TopMost (train_bow.npz), OCTIS (corpus.tsv), UCI "
@@ -70,9 +73,17 @@ def looks_like(path: Path, how: Reading) -> str:
         )
     if how.columns:
         return "triplets"
+    if how.index_base is not None:
+        return "svmlight"
     if is_json(path):
         return TEXT
-    return next((name for name in OF_FILES if FORMATS[name].holds(path)), TEXT)
+    form = next((name for name in OF_FILES if FORMATS[name].holds(path)), TEXT)
+    if form == TEXT and TABLES.intersection(path.suffixes):
+        raise BadInput(
+            f"{path}: expected a table with the columns document, word and, if there is one, count, or --columns that "
+            "name them; --format=text would read its lines as texts"
+        )
+    return form
 
 
 def drawn(number: int, test_size: int, seed: int) -> np.ndarray:

@@ -53,6 +53,15 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+def begins(path: Path, text: str) -> bool:
+    """Whether a file, decompressed by its name, begins with some ASCII text; False for one that cannot be read."""
+    try:
+        with OPENED.get(path.suffix, open)(path, "rb") as file:
+            return file.read(len(text)) == text.encode()
+    except (OSError, *DAMAGED):
+        return False
+
+
 def _allowed(path: Path) -> int | float:
     """How many bytes a file may hold: no limit where it is not compressed."""
     return max(EXPANSION * path.stat().st_size, ALWAYS) if path.suffix in OPENED else float("inf")

@@ -72,7 +72,7 @@ def named(path: Path) -> Iterator[None]:
 
 
 def parts(documents: Iterable[Document], vocabulary: tuple[str, ...]) -> Iterator[Part]:
-    """Documents as corpora of up to 20,000 each. Labels are kept where all documents of a part have one."""
+    """Documents as corpora of up to 20,000 each; those without a label have an empty one where others have some."""
     waiting: dict[str, Gathering] = {}
     for document in documents:
         gathering = waiting.setdefault(document.split, Gathering())
@@ -103,7 +103,7 @@ class Gathering:
         """All of them."""
         words, counts = (np.array(values, np.int64) for values in (self._words, self._counts))
         matrix = scipy.sparse.csr_matrix((counts, words, self._starts), (len(self.names), len(vocabulary)))
-        return Corpus(matrix, vocabulary, self.names, self._labels if all(self._labels) else None)
+        return Corpus(matrix, vocabulary, self.names, self._labels if any(self._labels) else None)
 
 
 def in_memory(source: Source) -> dict[str, Corpus]:
@@ -115,14 +115,18 @@ def in_memory(source: Source) -> dict[str, Corpus]:
 
 
 def _joined(corpora: list[Corpus]) -> Corpus:
-    labels = [label for corpus in corpora for label in corpus.labels or ()]
+    labels = [label for corpus in corpora for label in corpus.labels or () if label]
     ids = [name for corpus in corpora for name in corpus.ids]
     counts = scipy.sparse.vstack([corpus.counts for corpus in corpora], "csr")
     return Corpus(counts, corpora[0].vocabulary, ids, labels if len(labels) == len(ids) else None)
 
 
-def read_words(path: Path, *, first_field: bool = False) -> tuple[str, ...]:
-    """The words of a file, one a line (the first field of each where asked). Raises BadInput with file and line."""
+def read_words(path: Path, *, first_field: bool | None = None) -> tuple[str, ...]:
+    """The words of a file, one a line. Raises BadInput with file and line.
+
+    Of each line the first field is taken where asked, and where the file is named `vocab.new`, as NVDM's are.
+    """
+    first_field = path.name.startswith("vocab.new") if first_field is None else first_field
     words = []
     for number, line in enumerate(lines(path), 1):
         word = line.strip()

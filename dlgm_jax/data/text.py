@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.lines import SURROGATE, lines, stem
+from dlgm_jax.data.lines import OPENED, SURROGATE, lines, stem
 from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Source, in_memory, parts
 from dlgm_jax.types import BadInput
 
 WORD = r"\b[a-z][a-z]+\b"
 OTHERS = "\n"  # no word is written so
+EMPTY_LINE = re.compile(r"\r?\n\r?\n")
 BREAK = re.compile(r"<br ?/?>")
 JSON = frozenset((".jsonl", ".json", ".ndjson"))
 Analyser = Callable[[str], list[str]]
@@ -42,6 +43,12 @@ def read_texts(path: str | Path, *, label: str = "label") -> Iterator[Text]:
         yield text._replace(text=BREAK.sub(" ", text.text))
 
 
+def text_files(folder: Path) -> Iterator[Path]:
+    """The `.txt` files of a folder and the folders in it, compressed or not."""
+    ends = tuple(".txt" + end for end in ("", *OPENED))
+    return (path for path in folder.rglob("*") if path.name.endswith(ends) and path.is_file())
+
+
 def is_json(path: Path) -> bool:
     """Whether a file is named as lines of JSON are."""
     return not JSON.isdisjoint(path.suffixes)
@@ -49,7 +56,7 @@ def is_json(path: Path) -> bool:
 
 def without_header(text: Text) -> Text:
     """What stands behind the first empty line of a message."""
-    return text._replace(text=text.text.partition("\n\n")[2])
+    return text._replace(text=[*EMPTY_LINE.split(text.text, maxsplit=1), ""][1])
 
 
 def analyser(token_pattern: str) -> Analyser:
@@ -150,14 +157,14 @@ def _json_lines(path: Path, label: str) -> Iterator[Text]:
 
 def _folder(folder: Path) -> Iterator[Text]:
     """Files in order; the folder of a file is its label, a folder above named as a split is its split."""
-    for path in sorted(file for file in folder.rglob("*.txt") if file.is_file()):
+    for path in sorted(text_files(folder)):
         place = path.relative_to(folder)
         if SURROGATE.search(str(place)):
             raise BadInput(f"{folder}: expected names of files in UTF-8, found {shown(str(place))}")
         above = place.parts[:-1]
         split = SPLITS.get(above[0], EVERYTHING) if above else EVERYTHING
         labels = above[1:] if split != EVERYTHING else above
-        yield Text(str(place.with_suffix("")), "/".join(labels), "\n".join(lines(path)), split)
+        yield Text(str(place.parent / stem(place)), "/".join(labels), "\n".join(lines(path)), split)
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

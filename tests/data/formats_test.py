@@ -9,10 +9,11 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from dlgm_jax import BadInput
+from dlgm_jax import BadInput, Corpus
+from dlgm_jax.data import compact
 from dlgm_jax.data.alignment import align
-from dlgm_jax.data.inputs import FORMATS, looks_like, open_input
-from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
+from dlgm_jax.data.inputs import FORMATS, divided, looks_like, narrowed, open_input
+from dlgm_jax.data.source import EVERYTHING, Reading, in_memory, whole
 from tests.conftest import as_corpus
 
 RNG = np.random.default_rng(1)
@@ -213,7 +214,7 @@ def test_texts_are_what_is_left(tmp_path):
         ("triplets", 'document,word\n"a,b\n', "file:2: expected comma-separated values"),
         ("hdf5", "nothing", "file: expected an HDF5 file"),
         ("parquet", "PAR1nothing", "file: expected a Parquet file"),
-        ("other", "x", "--format: expected one of hdf5, npz, nvdm"),
+        ("other", "x", "--format: expected one of compact, hdf5, npz, nvdm"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, form, text, message):
@@ -294,3 +295,84 @@ def test_words_are_aligned_by_name():
 
 def test_every_format_has_its_own_file():
     assert all({"holds", "source"} <= set(dir(form)) for form in FORMATS.values())
+
+
+def test_parquet_is_seen_by_its_first_bytes(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import table
+
+    parquet.write_table(table({"document": ["a", "a"], "word": ["x", "y"], "count": [1, 2]}), tmp_path / "t.bin")
+    assert looks_like(tmp_path / "t.bin", Reading()) == "triplets"
+    found = in_memory(open_input(tmp_path / "t.bin", "", Reading()))[EVERYTHING]
+    assert (found.vocabulary, found.counts.toarray().tolist()) == (("y", "x"), [[2, 1]])
+
+
+def test_an_index_base_means_svmlight(tmp_path):
+    (tmp_path / "a").write_text("2 1:1 2:3\n1 2:4\n")
+    vocabulary(tmp_path / "words")
+    assert looks_like(tmp_path / "a", Reading()) == "ldac"
+    found = in_memory(open_input(tmp_path / "a", "", Reading(index_base=1, vocab=tmp_path / "words")))[EVERYTHING]
+    assert found.counts.toarray().tolist() == [[1, 3, 0, 0, 0], [0, 4, 0, 0, 0]]
+
+
+def test_svmlight_has_rows_without_words(tmp_path):
+    (tmp_path / "a").write_text("sports\npolitics 3:4 7:9\n")
+    assert looks_like(tmp_path / "a", Reading()) == "svmlight"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv"])
+def test_tables_are_no_texts_unless_asked(tmp_path, name):
+    text = b"user,item\n1,2\n"
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    with pytest.raises(BadInput, match="expected a table with the columns document, word"):
+        open_input(tmp_path / name, "", Reading())
+    assert len(list(open_input(tmp_path / name, "text", Reading()).read())) == 2
+
+
+def test_two_docwords_are_refused(tmp_path):
+    uci(tmp_path)
+    (tmp_path / "docword.other.txt").write_text("1\n5\n0\n")
+    with pytest.raises(BadInput, match=r"expected one file docword\.NAME\.txt, found 2"):
+        open_input(tmp_path, "", Reading())
+
+
+def test_the_words_of_vocab_new_are_first_fields(tmp_path):
+    (tmp_path / "a.dat").write_text("1 1:2\n")
+    (tmp_path / "vocab.new").write_text("who 6494\nout 6114\n")
+    found = in_memory(open_input(tmp_path / "a.dat", "", Reading(vocab=tmp_path / "vocab.new")))[EVERYTHING]
+    assert found.vocabulary == ("who", "out")
+
+
+def test_a_stored_corpus_is_an_input(tmp_path):
+    words = tuple(WORDS)
+    corpus = Corpus(COUNTS, words, tuple(map(str, range(12))), ("a", "b") * 6)
+    with compact.Writer(tmp_path / "out", words, {}) as writer:
+        writer.add("train", corpus.select(range(9)))
+        writer.add("test", corpus.select(range(9, 12)))
+    assert looks_like(tmp_path / "out", Reading()) == "compact"
+    found = in_memory(open_input(tmp_path / "out", "", Reading()))
+    np.testing.assert_array_equal(found["train"].counts.toarray(), COUNTS[:9])
+    assert (found["test"].ids, found["test"].labels) == (("9", "10", "11"), ("b", "a", "b"))
+
+
+def test_words_are_chosen_by_training_documents(tmp_path):
+    counts = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 0], [0, 0, 1], [0, 0, 1]])
+    source = divided(whole("", {EVERYTHING: as_corpus(counts)}), np.array([False, False, False, True, True]))
+    assert narrowed(source, None, 2).vocabulary == ("w0", "w1")  # w2 is in one training document and two others
+    assert narrowed(source, None, 3).vocabulary == ("w0",)
+    assert narrowed(source, 1, 1).vocabulary == ("w0",)
+
+
+def test_fields_of_a_table_keep_their_lines_and_whole_floats_are_counts(tmp_path):
+    (tmp_path / "a.csv").write_text('document,word,count\n1,"two\nlines",2.0\n')
+    found = in_memory(open_input(tmp_path / "a.csv", "", Reading()))[EVERYTHING]
+    assert (found.vocabulary, found.counts.toarray().tolist()) == (("two\nlines",), [[2]])
+
+
+def test_documents_without_a_label_are_counted(tmp_path):
+    octis(tmp_path)
+    text = (tmp_path / "corpus.tsv").read_text().split("\n")
+    (tmp_path / "corpus.tsv").write_text("\n".join([text[0][:-1], *text[1:]]))
+    train = next(part.corpus for part in open_input(tmp_path, "", Reading()).read() if part.split == "train")
+    assert train.labels == ("", *("x",) * 5)
+    assert in_memory(open_input(tmp_path, "", Reading()))["train"].labels is None

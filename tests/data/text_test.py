@@ -90,3 +90,10 @@ def test_another_line_is_one_line(tmp_path, line):
     path.write_text('{"text": "fine"}\n' + line + "\n")
     with pytest.raises(BadInput, match=r"films.jsonl:2: expected a JSON object"):
         list(read_texts(path))
+
+
+def test_compressed_texts_of_a_folder_and_headers_with_carriage_returns(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.txt.gz").write_bytes(gzip.compress(b"river"))
+    assert list(read_texts(tmp_path)) == [Text("a/1", "a", "river")]
+    assert without_header(Text("", "", "From: a\r\n\r\nbody\n\nmore")).text == "body\n\nmore"

@@ -132,3 +132,35 @@ def test_given_words_are_counted_and_no_others(command, tmp_path):
     assert train.vocabulary == test.vocabulary == ("loan", "zebra", "the")
     assert "documents without a word of the vocabulary" in out
     assert train.num_documents + test.num_documents < 40
+
+
+def test_flags_that_nothing_reads_and_labels_that_nobody_has_are_refused(command, tmp_path):
+    source = texts(tmp_path / "docs.jsonl")
+    (tmp_path / "t.csv").write_text("document,word\n1,a\n2,b\n3,a\n")
+    table = f"--input={tmp_path / 't.csv'}"
+    cases = [
+        ([f"--input={source}", "--label=nosuch", "--min_count=1"], "--label: expected a field that documents have"),
+        ([f"--input={source}", "--seed=-1"], "--seed: expected a whole number from 0"),
+        (
+            [table, "--transposed"],
+            "--transposed: expected to go with mtx, npz, found an input that is read as triplets",
+        ),
+        ([table, "--label=x"], "--label: expected to go with hdf5, text, found an input that is read as triplets"),
+    ]
+    (tmp_path / "split.jsonl").write_text('{"text": "a", "split": "train"}\n{"text": "b", "split": "test"}\n')
+    divided = [f"--input={tmp_path / 'split.jsonl'}", f"--test={source}"]
+    for arguments, message in [*cases, (divided, "--test: expected an input that is not divided")]:
+        code, _, err = command("prepare", *arguments, f"--output={tmp_path / 'out'}")
+        assert code == 2
+        assert message in err.splitlines()[-1]
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_split_says_when_only_some_documents_have_a_label(command, tmp_path):
+    source = texts(tmp_path / "docs.jsonl")
+    with source.open("a") as file:
+        file.write(json.dumps({"text": "river bank water"}) + "\n")
+    arguments = [f"--input={source}", f"--output={tmp_path / 'out'}", "--min_count=1", "--test_size=2", "--seed=1"]
+    code, out, err = command("prepare", *arguments)
+    assert code == 0, err
+    assert "labels left out, since only" in out

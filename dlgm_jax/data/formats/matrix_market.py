@@ -11,7 +11,7 @@ import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import lines, stem
+from dlgm_jax.data.lines import begins, lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
 from dlgm_jax.types import BadInput
 
@@ -27,7 +27,7 @@ def holds(path: Path) -> bool:
     """Whether a file begins with the banner, or a folder holds matrix.mtx and its genes."""
     if path.is_dir():
         return beside(path, "matrix.mtx") is not None and _genes(path) is not None
-    return next(lines(path), "").startswith(BANNER)
+    return begins(path, BANNER)
 
 
 def source(path: Path, how: Reading) -> Source:

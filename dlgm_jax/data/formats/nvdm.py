@@ -51,7 +51,7 @@ def read(folder: str | Path) -> tuple[Corpus, Corpus]:
 def read_vocabulary(folder: Path) -> tuple[str, ...]:
     """The words of a folder's vocabulary file, in the order of their ids."""
     path = found(folder, "vocab.new", "vocab.txt")
-    return read_words(path, first_field=path.name.startswith("vocab.new"))
+    return read_words(path)
 
 
 def write(folder: str | Path, train: Corpus, test: Corpus) -> None:

@@ -13,11 +13,9 @@ from dlgm_jax.types import BadInput
 
 def holds(path: Path) -> bool:
     """Whether the first lines of a file look like this form."""
-    return path.is_file() and all(
-        ":" not in fields[0] and len(fields) > 1 and all(":" in pair for pair in fields[1:])
-        for fields in (line.partition("#")[0].split() for line in pairs.first_lines(path))
-        if fields
-    )
+    rows = [line.partition("#")[0].split() for line in pairs.first_lines(path)] if path.is_file() else []
+    labelled = all(":" not in row[0] and all(":" in pair for pair in row[1:]) for row in rows if row)
+    return labelled and any(len(row) > 1 for row in rows)
 
 
 def source(path: Path, how: Reading) -> Source:

@@ -69,7 +69,7 @@ def gathered(events: Iterable[Event], where: Path) -> Corpus:
 
 def rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """(file:line, row) of a CSV table. Raises BadInput when it lacks a column or a row is short."""
-    reader = csv.DictReader(lines(path), strict=True)
+    reader = csv.DictReader((f"{line}\n" for line in lines(path)), strict=True)
     try:
         names = reader.fieldnames or ()
         missing = [column for column in columns if column not in names]
@@ -99,7 +99,7 @@ def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Event]:
         document, word, *count = (row[column].strip() for column in columns)
         if not (document and word):
             raise BadInput(f"{where}: expected a document and a word, found {shown(str(row))}")
-        yield document, word, number(count[0], "a count", where) if count else 1
+        yield document, word, number(count[0].removesuffix(".0"), "a count", where) if count else 1
 
 
 def _opened(path: Path) -> Any:

@@ -16,8 +16,8 @@ MOST_EMPTY = 100_000  # documents without words that a file may claim
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is named so, or a folder holds one such file."""
-    return len(_docwords(path)) == 1
+    """Whether a file is named so, or a folder holds such files."""
+    return len(_docwords(path)) > 0
 
 
 def source(path: Path, how: Reading) -> Source:
