@@ -1,5 +1,6 @@
 import json
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,12 +104,16 @@ def test_what_fails_on_the_way_leaves_nothing(tmp_path):
 
 
 def test_a_killed_build_leaves_nothing_that_looks_whole(tmp_path):
-    if not (child := os.fork()):
-        with compact.Writer(tmp_path / "out", WORDS, {}) as writer:
-            writer.add("train", CORPUS)
-            os.kill(os.getpid(), 9)
-    os.waitpid(child, 0)
+    code = (
+        "import os, sys\nfrom dlgm_jax import Corpus\nfrom dlgm_jax.data import compact\n"
+        "with compact.Writer(sys.argv[1], ('a',), {}) as writer:\n"
+        "    writer.add('train', Corpus([[1], [2]], ('a',), ('x', 'y')))\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], check=False)
     left = list(tmp_path.iterdir())
+    assert killed.returncode == -9
+    assert left
     assert not (tmp_path / "out").exists()
     assert not any(compact.holds(folder) for folder in left)
 

@@ -59,7 +59,8 @@ def test_m_minus_1_evaluations():
 
 def test_the_work_of_refinement_is_said():
     def of(refiner, M):
-        return described(refiner, chosen(refiner, M, 0.01, 0.1), 500, 0.2)
+        config = Config(K=100, generative_widths=(400,))  # 40,000 of 200,000 products are of hidden layers at V=400
+        return described(refiner, chosen(refiner, M, 0.01, 0.1), config, batch_size=500, vocab_size=400)
 
     assert of("adam", 1) == of("fisher", 1) == "not refined"
     assert of("adam", 100) == "refined by adam, 99 gradient evaluations a document"

@@ -116,7 +116,9 @@ def test_a_word_that_training_never_saw_makes_the_unigram_infinite():
 
 
 def test_nothing_that_is_not_finite_passes():
-    fine = scoring.DocumentScores(*(np.full(3, -5.0) for _ in range(4)), np.zeros((3, 2)), np.full(3, -5.0))
+    fine = scoring.DocumentScores(
+        *(np.full(3, -5.0) for _ in range(4)), *(np.zeros((3, 2)) for _ in range(2)), np.full(3, -5.0)
+    )
     lengths = np.ones(3)
     assert np.isfinite(scoring._summary(fine, lengths).perplexity_importance_weighted)
     for name in scoring.DocumentScores._fields:
