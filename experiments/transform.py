@@ -18,7 +18,7 @@ import numpy as np
 
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.inputs import Texts, looks_like, open_input
+from dlgm_jax.data.inputs import TEXT, Texts, looks_like, open_input
 from dlgm_jax.data.source import EVERYTHING, Source
 from dlgm_jax.data.text import WORD, analyser, encoded_with_others, without_header
 from dlgm_jax.introspection.jacobian import jacobian_mean
@@ -79,6 +79,8 @@ def main(argv: list[str]) -> None:
     how = reading(command)
     form = command.own["format"] or looks_like(path, how)
     check_reading(command, form)
+    if form == TEXT and how.vocab:
+        raise BadInput("--vocab: expected to go with counts, whose columns it names; texts have the words of the run")
     sizes = rows.ROWS, len(run.vocabulary)
     refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)

@@ -114,6 +114,8 @@ BAD = [
     (["--output=OUT.csv", "--workdir=nowhere"], "nowhere: expected the workdir of a run"),
     (["--output=OUT.csv", "--eval_M=4", "--eval_refiner=fisher"], "--eval_M: expected an odd number"),
     (["--output=THERE.csv"], "--output: expected a new file, found"),
+    (["--output=OUT.csv", "--vocab=x"], "--vocab: expected to go with counts"),
+    (["--output=OUT.csv", "--columns=a,b,c,d"], "--columns: expected document,word or document,word,count"),
     (["--output=OUT.csv", "--index_base=2"], "--index_base: expected 0 or 1, found '2'"),
 ]
 
