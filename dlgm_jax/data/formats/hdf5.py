@@ -36,7 +36,7 @@ def source(path: Path, how: Reading) -> Source:
         return read(path, how)
     except BadInput:
         raise
-    except Exception as error:  # of any kind, where a file is damaged
+    except Exception as error:  # h5py and anndata raise nearly every kind for a damaged file
         raise BadInput(f"{path}: expected an HDF5 file of counts, found: {reason(error)}") from error
 
 

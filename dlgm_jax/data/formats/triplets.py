@@ -109,7 +109,7 @@ def _opened(path: Path) -> Any:
 
     try:
         return pyarrow.parquet.ParquetFile(path)
-    except Exception as error:  # of any kind, where a file is damaged
+    except Exception as error:  # pyarrow raises nearly every kind for a damaged file
         raise BadInput(f"{path}: expected a Parquet file, found: {reason(error)}") from error
 
 
