@@ -27,7 +27,7 @@ from dlgm_jax.data.inputs import (
     open_input,
 )
 from dlgm_jax.data.source import Part, Reading, Source, read_words
-from dlgm_jax.data.text import WORD, Text, analyser, chosen_words, encoded, without_header, word_frequencies
+from dlgm_jax.data.text import WORD, Analyser, Text, analyser, chosen_words, encoded, without_header, word_frequencies
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
@@ -55,6 +55,7 @@ class Dropped:
     words: int = 0  # of training documents
     tokens: int = 0  # that these words are, where it was counted
     unknown: int = 0  # tokens of test documents whose words no training document has
+    analysed: int = 0  # tokens of texts before those that --vocab does not have are left out
 
 
 def main(argv: list[str]) -> None:
@@ -133,7 +134,7 @@ def from_texts(command: Command, texts: Texts, how: Reading, dropped: Dropped) -
     if own["drop_headers"]:
         texts = Texts(lambda read=texts.read: map(without_header, read()))
     if how.vocab:
-        return encoded(texts.read, analyse, read_words(how.vocab))
+        return encoded(texts.read, counted(analyse, dropped), read_words(how.vocab))
     training = (text for text in progress(texts.read(), "counting words") if text.split == "train")
     found = word_frequencies(training, analyse)
     size, least = own["vocab_size"] or 10_000, own["min_count"] or 10
@@ -172,6 +173,17 @@ def watched(texts: Texts, dropped: Dropped) -> Texts:
             yield text
 
     return Texts(read)
+
+
+def counted(analyse: Analyser, dropped: Dropped) -> Analyser:
+    """The same words of a text, counted."""
+
+    def words(text: str) -> list[str]:
+        found = analyse(text)
+        dropped.analysed += len(found)
+        return found
+
+    return words
 
 
 def with_test_texts(texts: Texts, path: Path, how: Reading) -> Texts:
@@ -252,6 +264,9 @@ def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> st
         lines.append(f"Left out: {dropped.words:,} words of training documents, too rare or stop words{tokens}.")
     if dropped.unknown:
         lines.append(f"Left out: {dropped.unknown:,} tokens of test documents, whose words no training document has.")
+    outside = dropped.analysed - sum(found.tokens for found in splits.values())
+    if dropped.analysed and outside:
+        lines.append(f"Left out: {outside:,} of {dropped.analysed:,} tokens, whose words are not in --vocab.")
     return "\n".join(lines)
 
 

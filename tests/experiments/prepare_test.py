@@ -132,6 +132,9 @@ def test_given_words_are_counted_and_no_others(command, tmp_path):
     assert train.vocabulary == test.vocabulary == ("loan", "zebra", "the")
     assert "documents without a word of the vocabulary" in out
     assert train.num_documents + test.num_documents < 40
+    words = " ".join(json.loads(line)["text"] for line in source.open()).split()
+    outside = sum(word != "loan" for word in words)
+    assert f"Left out: {outside:,} of {len(words):,} tokens, whose words are not in --vocab." in out
 
 
 def test_flags_that_nothing_reads_and_labels_that_nobody_has_are_refused(command, tmp_path):

@@ -85,7 +85,7 @@ def _arrays(path: Path, how: Reading) -> Source:
         labels = np.asarray(file["Y"]).ravel() if "Y" in file else None
         genes = array.shape[1]
         counts: Any = scipy.sparse.vstack(list(_rows(array)), "csr")
-    vocabulary = tuple(map(str, range(1, genes + 1)))
+    vocabulary = tuple(map(str, range(genes)))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
     with named(path):
         return whole("HDF5", {EVERYTHING: Corpus(counts, vocabulary, names, _names(labels))})

@@ -40,7 +40,7 @@ def source(path: Path, how: Reading) -> Source:
             return whole("10x", {EVERYTHING: Corpus(counts, vocabulary, _sized(cells, counts.shape[0]))})
     counts = _matrix(path).T if how.transposed else _matrix(path)
     words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt")
-    vocabulary = read_words(words) if words else tuple(map(str, range(1, counts.shape[1] + 1)))
+    vocabulary = read_words(words) if words else tuple(map(str, range(counts.shape[1])))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
     with named(path):
         return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})

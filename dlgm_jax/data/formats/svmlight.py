@@ -19,11 +19,11 @@ def holds(path: Path) -> bool:
 
 
 def source(path: Path, how: Reading) -> Source:
-    """A file; without a vocabulary the words are the ids that occur. Raises BadInput without an index base."""
+    """A file; without a vocabulary the words are the ids that occur, from 0. Raises BadInput without an index base."""
     if how.index_base not in (0, 1):
         raise BadInput(f"--index_base: expected 0 or 1, where the ids of {path.name} begin, found {how.index_base}")
     ids = None if how.vocab else pairs.ids_that_occur(path, skipped=1)
-    vocabulary = read_words(how.vocab) if how.vocab else tuple(map(str, ids or ()))
+    vocabulary = read_words(how.vocab) if how.vocab else tuple(str(word - how.index_base) for word in ids or ())
     if not vocabulary:
         raise BadInput(f"{path}: expected documents with words, found none")
     columns = None if ids is None else {word: column for column, word in enumerate(ids)}
@@ -33,7 +33,7 @@ def source(path: Path, how: Reading) -> Source:
 
 
 def _documents(path: Path, base: int, columns: dict[int, int] | None, vocab_size: int | None) -> Iterator[Document]:
-    shift = 0 if columns is None else base  # ids that are words stay as they are written
+    shift = 0 if columns is None else base  # the ids of `columns` are as they are written
     for place, line in enumerate(lines(path), 1):
         fields = line.partition("#")[0].split()
         where = f"{path}:{place}"
