@@ -1,7 +1,7 @@
 """From a Config to the pieces of a run."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -78,12 +78,18 @@ class Assembly:
             length_weighting=config.length_weighting,
         )
 
-    def training_batches(self, epoch: int):
-        seed, size = self.config.seed, self.batch_size
-        return batches.ahead(batches.epoch_batches(self.train, size, seed=seed, epoch=epoch, sizes=self.sizes))
+    def training_batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        how = {"seed": self.config.seed, "epoch": epoch, "sizes": self.sizes, "first": first}
+        return batches.ahead(batches.epoch_batches(self.train, self.batch_size, **how))
 
-    def score_with(self, *, iwae_samples: int = 0) -> Callable[[Params, str], scoring.Scores]:
-        """A function of parameters and the name of a split; compiled once for all splits."""
+    def names(self, documents: np.ndarray) -> list[str]:
+        """Of training documents."""
+        return [f"{document} ({name})" for document, name in zip(documents, self.train.select(documents).ids)]
+
+    def score_with(
+        self, *, iwae_samples: int = 0, watched: Callable[[Iterator[Batch]], Iterator[Batch]] = iter
+    ) -> Callable[[Params, str], scoring.Scores]:
+        """A function of parameters and the name of a split; compiled once for all splits. `watched` may end it."""
         config = self.config
         score = scoring.scorer(
             self.model,
@@ -95,7 +101,7 @@ class Assembly:
         def score_split(params: Params, split: str) -> scoring.Scores:
             ordered = batches.ahead(batches.ordered_batches(self.splits[split], self.batch_size, sizes=self.sizes))
             key = jax.random.fold_in(self.key(SCORE), list(self.splits).index(split))
-            return scoring.score_corpus(score, params, ordered, key)
+            return scoring.score_corpus(score, params, watched(ordered), key)
 
         return score_split
 

@@ -1,5 +1,6 @@
 """The command line: flags in, one line out when they are wrong."""
 
+import signal
 import sys
 import textwrap
 from collections.abc import Callable
@@ -10,8 +11,10 @@ import jax
 from absl import flags
 
 from dlgm_jax.data.corpus import shown
+from dlgm_jax.learning.loop import Stopped
 from dlgm_jax.types import BadInput, NonFinite
 from experiments.config import PRESETS, Config
+from experiments.pauses import REQUEUE
 
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 # flags that may be given several times, and what then stands between their values
@@ -117,6 +120,7 @@ def parse(
 def run_main(main: Callable[[list[str]], None]) -> None:
     """Runs a command; a user's mistake is one line on stderr and exit code 2, a bound that is not finite 3."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         main(sys.argv)
     except BadInput as error:
@@ -129,8 +133,22 @@ def run_main(main: Callable[[list[str]], None]) -> None:
         _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
     except NonFinite as error:
         _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
+    except Stopped as stopped:
+        _stop(f"stopped {stopped}; the same command goes on from there", REQUEUE)
+    except Terminated:
+        _stop("stopped; the same command begins anew", REQUEUE)
     except KeyboardInterrupt:
-        _stop("stopped by the keyboard; the same command goes on from the last checkpoint, if there is one", 130)
+        _stop("stopped by the keyboard; the same command begins anew", 130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Terminated(BaseException):
+    """SIGTERM, where nobody listens for it: what was begun is cleared away."""
+
+
+def _terminate(*_) -> None:
+    raise Terminated
 
 
 def _stop(message: str, code: int) -> None:

@@ -18,6 +18,7 @@ from dlgm_jax.introspection.spectrum import active_directions, log_singular_valu
 from dlgm_jax.learning import loop
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores, unigram_perplexity
+from dlgm_jax.types import BadInput
 from experiments import report
 from experiments import workdir as folder
 from experiments.assembly import (
@@ -31,8 +32,10 @@ from experiments.assembly import (
     prepare_runtime,
     training_refinement,
 )
-from experiments.command import parse, run_main
+from experiments.command import Command, parse, run_main
+from experiments.config import Config
 from experiments.dry_run import expectations
+from experiments.pauses import Clock, Pauses, listening
 from experiments.plots import plot_curves
 
 OWN_FLAGS = {
@@ -41,6 +44,9 @@ OWN_FLAGS = {
         None,
         "where results go and a stopped run goes on; unset: runs/<dataset>-<name of the model>",
     ),
+    "checkpoint_minutes": (10.0, "a checkpoint after so many minutes, beside those after every epoch"),
+    "on_nonfinite": ("stop", "what a step does that is not finite: stop, or skip its documents"),
+    "max_skips": (10, "steps of a run that may be skipped"),
     "dry_run": (False, "say what would run, its memory and time, and train nothing"),
 }
 
@@ -48,6 +54,7 @@ OWN_FLAGS = {
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
     config = command.config()
+    most_skips = check(command)
     workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
     prepare_runtime()
     choose_precision(config.precision)
@@ -61,20 +68,29 @@ def main(argv: list[str]) -> None:
         print(tables, end="")
         return
 
+    with listening() as asked, folder.locked(workdir):
+        run(command, config, workdir, Pauses(asked, Clock(command.own["checkpoint_minutes"])), most_skips)
+
+
+def run(command: Command, config: Config, workdir: Path, pauses: Pauses, most_skips: int) -> None:
+    """Trains, scores and reports, from the last checkpoint on. Raises Stopped."""
     assembly = assemble(config)
     folder.claim(workdir, assembly)
 
-    checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best")
-    state, progress = loop.restore(assembly.init_state(), checkpoints, best)
+    checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
+    like = jax.eval_shape(assembly.init_state)
+    state, progress, damaged = loop.restore(like, checkpoints, best)
     metrics = folder.Metrics(workdir)
     metrics.rewind(progress.epoch)
     folder.settle(workdir, config)
+    for line in damaged:
+        print(f"Note: {line}; an older one is taken.")
     print(first_line(assembly, workdir, progress), flush=True)
 
-    score = assembly.score_with()
+    score = assembly.score_with(watched=pauses.watched)
     with Bar(assembly, progress, metrics) as bar:
         state, progress = loop.fit(
-            state,
+            assembly.init_state() if state is None else state,
             progress,
             step=assembly.training_step(),
             batches=assembly.training_batches,
@@ -85,11 +101,14 @@ def main(argv: list[str]) -> None:
             checkpoints=checkpoints,
             best=best,
             watcher=bar,
+            pauses=pauses,
+            most_skips=most_skips,
+            names=assembly.names,
         )
 
-    params, _ = best.restore(progress.best_epoch, jax.eval_shape(lambda: state.params))
+    params, _ = best.restore(progress.best_epoch, like.params)
     if config.eval_iwae_samples:
-        score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
+        score = assembly.score_with(iwae_samples=config.eval_iwae_samples, watched=pauses.watched)
     print(f"Scoring the best epoch, {progress.best_epoch}, on validation, test and train ...", flush=True)
     scores = {split: score(params, split) for split in ("validation", "test", "train")}
     for split in ("test", "train"):
@@ -100,12 +119,24 @@ def main(argv: list[str]) -> None:
     print(text, end="")
 
 
+def check(command: Command) -> int:
+    """Raises BadInput for flags that cannot be; the number of steps that may be skipped."""
+    minutes, policy = command.own["checkpoint_minutes"], command.own["on_nonfinite"]
+    if not 0 < minutes < float("inf"):
+        raise BadInput(f"--checkpoint_minutes: expected a number above 0, found {minutes}")
+    if policy not in ("stop", "skip"):
+        raise BadInput(f"--on_nonfinite: expected stop or skip, found {policy!r}")
+    return command.number("max_skips") if policy == "skip" else 0
+
+
 def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> str:
     """What will run and where the results go."""
     config, train = assembly.config, assembly.train
     remark = f"Note: {assembly.remark}.\n" if assembly.remark else ""
     how = described(config.refiner, training_refinement(config), config, assembly.batch_size, train.vocab_size)
-    start = f"goes on after epoch {progress.epoch}" if progress.epoch else "begins"
+    start = f"goes on after epoch {progress.epoch}" if progress.epoch or progress.batches else "begins"
+    if progress.batches:
+        start += f" and {progress.batches} steps"
     return (
         f"{remark}{config.name} on {config.dataset} ({train.num_documents:,} documents, {train.vocab_size:,} words) "
         f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps, documents {how}; "
@@ -159,7 +190,7 @@ class Bar(tqdm):
         documents = assembly.train.num_documents
         super().__init__(
             total=assembly.config.epochs * documents,
-            initial=progress.epoch * documents,
+            initial=progress.epoch * documents + min(progress.batches * assembly.batch_size, documents),
             unit="doc",
             unit_scale=True,
             dynamic_ncols=True,
@@ -172,6 +203,10 @@ class Bar(tqdm):
         """Moves on by a batch."""
         self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
         self.update(documents)
+
+    def skipped(self, message: str) -> None:
+        """Says that a batch was left out."""
+        self.write(f"skipped {message}", file=sys.stderr)
 
     def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
         """Shows and writes the validation perplexity of an epoch."""

@@ -1,9 +1,12 @@
 """The folder of a run: what it is, where it ran, what it measured."""
 
+import fcntl
 import json
 import math
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +22,7 @@ from experiments.assembly import Assembly
 from experiments.config import Config
 
 NEW = ".new"  # of a file that is being written
+LOCK = "lock"
 MEASUREMENT = {"split": str, "epoch": int, "perplexity": float | None, "perplexity_refined": float | None}
 PACKAGES = ("dlgm-jax", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "orbax-checkpoint", "scikit-learn")
 
@@ -27,7 +31,9 @@ def check(workdir: Path, config: Config) -> None:
     """Raises BadInput when the folder holds something else than this run; epochs and patience may be raised."""
     if (workdir / "config.json").exists():
         _check_same(workdir, config)
-    elif workdir.exists() and (not workdir.is_dir() or any(path.suffix != NEW for path in workdir.iterdir())):
+    elif workdir.exists() and (
+        not workdir.is_dir() or not all(path.suffix == NEW or path.name == LOCK for path in workdir.iterdir())
+    ):
         raise BadInput(f"--workdir: expected a new folder or a run's, found {workdir}, which holds something else")
 
 
@@ -37,6 +43,25 @@ def finished_report(workdir: Path, config: Config) -> str:
     if not report.exists() or read_config(workdir) != json.loads(json.dumps(config.to_json())):
         return ""
     return report.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Makes the folder and keeps other runs out of it, until the process ends. Raises BadInput while one is there."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    with (workdir / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise BadInput(f"{workdir}: expected a workdir that is free, found {file.read(80)} in it") from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} of {platform.node()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def claim(workdir: Path, assembly: Assembly) -> None:

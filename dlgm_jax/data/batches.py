@@ -42,10 +42,11 @@ def epoch_order(num_documents: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def epoch_batches(
-    corpus: Documents, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...]
+    corpus: Documents, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...], first: int = 0
 ) -> Iterator[Batch]:
-    """The batches of a training epoch, shuffled; step s is always the s-th."""
-    yield from _in_turn(corpus, epoch_order(corpus.num_documents, seed, epoch), batch_size, sizes)
+    """The batches of a training epoch, shuffled, without the `first` ones; step s is always the s-th."""
+    order = epoch_order(corpus.num_documents, seed, epoch)[first * batch_size :]
+    yield from _in_turn(corpus, order, batch_size, sizes)
 
 
 def ordered_batches(corpus: Documents, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:

@@ -1,79 +1,165 @@
-"""Checkpoints on disk, by orbax, which is imported here and nowhere else."""
+"""Checkpoints on disk, by orbax, which is imported here and nowhere else.
 
+NUMBER/arrays/         the arrays, as orbax writes them
+NUMBER/progress.json   what stands beside them
+NUMBER/manifest.json   the sha256 of every other file, and the shapes of the arrays; written last and verified first
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
+from dlgm_jax.data.corpus import reason
 from dlgm_jax.types import BadInput
 
-KEPT = 2
+ARRAYS, PROGRESS, MANIFEST = "arrays", "progress.json", "manifest.json"
+FORM = "dlgm-jax checkpoint 1"
+OF_ORBAX = (OSError, ValueError, KeyError, TypeError, RuntimeError)  # what it and tensorstore raise
 
 
 class Checkpoints:
-    """The latest checkpoints of a folder, one for each epoch: a pytree of arrays and a JSON dict beside it.
+    """The latest `kept` checkpoints of a folder, by number: a pytree of arrays and a JSON dict beside it.
 
-    Saving is asynchronous and atomic: a checkpoint is whole or not there.
+    Saving is asynchronous. What has no manifest is no checkpoint; what is not as its manifest says is refused. Where
+    several processes run, all of them save and restore, and the first one writes what stands beside the arrays.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, kept: int = 3):
         if folder.exists() and not folder.is_dir():
             raise BadInput(f"{folder}: expected a folder of checkpoints, found a file")
-        self.folder = folder
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True)
-        handlers = {"tree": ocp.StandardCheckpointHandler(), "progress": ocp.JsonCheckpointHandler()}
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options, item_handlers=handlers)
+        self.folder, self._kept = folder, kept
+        self._orbax = ocp.StandardCheckpointer()
+        self._worker = ThreadPoolExecutor(1)
+        self._saving: Future | None = None
+
+    def numbers(self) -> list[int]:
+        """Of the checkpoints that have a manifest, in order."""
+        return sorted(int(path.parent.name) for path in self.folder.glob(f"[0-9]*/{MANIFEST}"))
 
     def latest(self) -> int | None:
-        """The epoch of the newest checkpoint."""
-        return self._manager.latest_step()
+        """The number of the newest checkpoint."""
+        return max(self.numbers(), default=None)
 
-    def holds(self, epoch: int) -> bool:
-        """There is a checkpoint of this epoch."""
-        return epoch in self._manager.all_steps()
-
-    def save(self, epoch: int, tree: Any, progress: dict) -> None:
-        """Begins to save; `wait` or the next `save` waits for the end."""
-        items = ocp.args.Composite(tree=ocp.args.StandardSave(tree), progress=ocp.args.JsonSave(progress))
-        self._manager.save(epoch, args=items)
-
-    def restore(self, epoch: int, like: Any) -> tuple[Any, dict]:
-        """The tree of an epoch, in the structure, shapes and types of `like` (see `jax.eval_shape`), and its dict.
-
-        Raises BadInput when the checkpoint is damaged or of another shape.
-        """
-        self._check_shapes(epoch, like)
-        placement = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        target = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=placement), like)
-        items = ocp.args.Composite(tree=ocp.args.StandardRestore(target), progress=ocp.args.JsonRestore())
-        try:
-            restored = self._manager.restore(epoch, args=items)
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            reason = str(error).split("\n")[0][:200]
-            raise BadInput(
-                f"{self.folder / str(epoch)}: expected a whole checkpoint of this model, found: {reason}"
-            ) from error
-        return restored["tree"], restored["progress"]
-
-    def _check_shapes(self, epoch: int, like: Any) -> None:
-        """Before orbax is asked for the arrays: it explains a mismatch at length, from several threads."""
-        try:
-            stored = self._manager.item_metadata(epoch)["tree"]
-        except (ValueError, KeyError, TypeError, OSError):
-            stored = None
-        found, expected = (sorted(str(a.shape) for a in jax.tree.leaves(tree)) for tree in (stored, like))
-        if found != expected:
-            raise BadInput(
-                f"{self.folder / str(epoch)}: expected a whole checkpoint of this model with {len(expected)} arrays, "
-                f"found {f'other shapes in {len(found)}' if found else 'none that can be read'}"
-            )
-
-    def forget_after(self, epoch: int) -> None:
-        """Deletes checkpoints of later epochs."""
-        for later in [step for step in self._manager.all_steps() if step > epoch]:
-            self._manager.delete(later)
+    def save(self, number: int, tree: Any, progress: dict) -> None:
+        """Begins to save; `wait` or the next `save` waits for the end. Raises OSError when the last one failed."""
+        self.wait()
+        place = self.folder / str(number)
+        if _writes():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+        with _as_os_error(place):
+            self._orbax.save((place / ARRAYS).absolute(), tree)
+        self._saving = self._worker.submit(self._finish, place, shapes(tree), progress)
 
     def wait(self) -> None:
-        """Until everything is on disk."""
-        self._manager.wait_until_finished()
+        """Until everything is on disk. Raises OSError when that failed."""
+        saving, self._saving = self._saving, None
+        if saving:
+            saving.result()
+
+    def restore(self, number: int, like: Any) -> tuple[Any, dict]:
+        """The tree of a number, in the structure, shapes, types and (where it has them) shardings of `like`, and its
+        dict. Raises BadInput when the checkpoint is damaged or of another shape.
+        """
+        place = self.folder / str(number)
+        expected, found = shapes(like), self.verify(number)["arrays"]
+        if found != expected:
+            raise BadInput(
+                f"{place}: expected a whole checkpoint of this model with {len(expected)} arrays, found other shapes "
+                f"in {len(found)}"
+            )
+        one = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        target = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=getattr(a, "sharding", None) or one), like
+        )
+        with _as_bad_input(place):
+            tree = self._orbax.restore((place / ARRAYS).absolute(), target)
+            return tree, json.loads((place / PROGRESS).read_text(encoding="utf-8"))
+
+    def verify(self, number: int) -> dict[str, Any]:
+        """What the manifest says. Raises BadInput, naming the file, when something else is there."""
+        place = self.folder / str(number)
+        expected = f"{place}: expected a whole checkpoint"
+        try:
+            manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+            files, form = dict(manifest["files"]), manifest["form"]
+            manifest["arrays"][0]
+        except (OSError, ValueError, KeyError, TypeError, LookupError, RecursionError) as error:
+            raise BadInput(f"{expected}, found no {MANIFEST} that can be read") from error
+        if form != FORM:
+            raise BadInput(f"{expected} of the form {FORM}, found {str(form)[:40]!r}")
+        found = dict(_digests(place))
+        for name in sorted(files.keys() | found.keys()):
+            if files.get(name) != found.get(name):
+                state = "no longer there" if name not in found else "unknown" if name not in files else "changed"
+                raise BadInput(f"{expected}, found {name} {state}")
+        return manifest
+
+    def forget_after(self, number: int) -> None:
+        """Deletes checkpoints of later numbers, and what is left of those that never became whole."""
+        whole = set(self.numbers())
+        for path in self.folder.glob("[0-9]*") if _writes() else ():
+            if not path.name.isdecimal() or int(path.name) not in whole or int(path.name) > number:
+                _delete(path)
+
+    def _finish(self, place: Path, arrays: list, progress: dict) -> None:
+        with _as_os_error(place):
+            self._orbax.wait_until_finished()
+        if not _writes():
+            return
+        (place / PROGRESS).write_text(json.dumps(progress) + "\n", encoding="utf-8")
+        manifest = {"form": FORM, "arrays": arrays, "files": dict(_digests(place))}
+        scratch = place / f"{MANIFEST}.new"
+        scratch.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        os.replace(scratch, place / MANIFEST)
+        for number in self.numbers()[: -self._kept]:
+            _delete(self.folder / str(number))
+
+
+def shapes(tree: Any) -> list:
+    """Shape and type of every array, in order."""
+    return [[list(a.shape), str(a.dtype)] for a in jax.tree.leaves(tree)]
+
+
+def _writes() -> bool:
+    return jax.process_index() == 0
+
+
+def _delete(place: Path) -> None:
+    (place / MANIFEST).unlink(missing_ok=True)  # first, so that nothing half deleted looks whole
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _digests(place: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and path != place / MANIFEST:
+            with path.open("rb") as file:
+                yield path.relative_to(place).as_posix(), hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _as_os_error(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OF_ORBAX as error:
+        number = errno.ENOSPC if os.strerror(errno.ENOSPC) in str(error) else errno.EIO
+        said = os.strerror(number) if number == errno.ENOSPC else reason(error)
+        raise OSError(number, f"expected to write a checkpoint, found: {said}", str(place)) from error
+
+
+@contextmanager
+def _as_bad_input(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OF_ORBAX as error:
+        raise BadInput(f"{place}: expected a whole checkpoint of this model, found: {reason(error)}") from error

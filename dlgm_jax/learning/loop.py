@@ -1,7 +1,8 @@
 """The run: epochs, validation, early stopping, checkpoints."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,19 +14,29 @@ from dlgm_jax.learning.scoring import Scores
 from dlgm_jax.learning.steps import Info, State
 from dlgm_jax.types import Array, BadInput, Batch, NonFinite, Params
 
+NAMED = 5  # documents of a batch, or arrays, that a message names
+
+
+class Stopped(Exception):
+    """Someone asked the run to stop; what is saved goes on from there."""
+
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, by epochs; it is saved with every checkpoint."""
+    """How far a run is; it is saved with every checkpoint."""
 
-    epoch: int = 0
+    epoch: int = 0  # epochs that are done
+    batches: int = 0  # of the epoch after them
+    elbo: float = 0.0  # nats, of these batches
+    words: float = 0.0
+    skipped: int = 0  # steps of the whole run that were not finite
     best_epoch: int = 0
     best_perplexity: float = float("inf")
 
     @classmethod
     def from_json(cls, values: Any, where: Path) -> "Progress":
         """From what a checkpoint holds beside its arrays. Raises BadInput."""
-        kinds = {"epoch": int, "best_epoch": int, "best_perplexity": float}
+        kinds = {item.name: item.type for item in fields(cls)}
         if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != kinds:
             raise BadInput(f"{where}: expected the progress of a run, found {str(values)[:60]}")
         return cls(**values)
@@ -34,6 +45,11 @@ class Progress:
         """All epochs are done, or `patience` epochs (0: no limit) went by without a new best."""
         return self.epoch >= epochs or bool(patience and self.epoch - self.best_epoch >= patience)
 
+    @property
+    def elbo_per_word(self) -> float:
+        """Of the epoch that is not done, in nats."""
+        return self.elbo / max(self.words, 1)
+
 
 class Watcher(Protocol):
     """Who is told what happens."""
@@ -41,8 +57,81 @@ class Watcher(Protocol):
     def stepped(self, documents: int, elbo_per_word: float) -> None:
         """A batch of `documents` is done."""
 
+    def skipped(self, message: str) -> None:
+        """A step was not finite, and changed nothing."""
+
     def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
         """An epoch is done and the validation documents are scored."""
+
+
+class Pauses(Protocol):
+    """Who says when to save within an epoch, and when to stop; both are asked after every step."""
+
+    def stop(self) -> bool:
+        """Whether to save and stop now."""
+
+    def save(self) -> bool:
+        """Whether to save now."""
+
+
+class Pass:
+    """Steps over the batches of an epoch. What a step says is read one step late, so that a device never waits."""
+
+    def __init__(
+        self,
+        state: State,
+        progress: Progress,
+        *,
+        step: Callable[[State, Batch, Array], tuple[State, Info]],
+        key: Array,
+        watcher: Watcher | None = None,
+        most_skips: int = 0,
+        names: Callable[[np.ndarray], Sequence[str]] = lambda documents: [str(document) for document in documents],
+    ):
+        self.state, self.progress = state, progress
+        self._step, self._key, self._watcher, self._most_skips, self._names = step, key, watcher, most_skips, names
+        self._done = int(state.step)  # steps that were read
+        self._waiting: deque[tuple[Info, Batch]] = deque()
+
+    def take(self, batch: Batch) -> None:
+        """One step. Raises NonFinite, naming the step before."""
+        self.state, info = self._step(self.state, batch, self._key)
+        self._waiting.append((info, batch))
+        if len(self._waiting) > 1:
+            self._read(*self._waiting.popleft())
+
+    def settle(self) -> tuple[State, Progress]:
+        """What there is after the last step. Raises NonFinite, naming it."""
+        while self._waiting:
+            self._read(*self._waiting.popleft())
+        return self.state, self.progress
+
+    def _read(self, info: Info, batch: Batch) -> None:
+        elbo, words, whole = (value.item() for value in jax.device_get((info.elbo, info.words, info.whole)))
+        self._done += 1
+        progress = replace(self.progress, batches=self.progress.batches + 1)
+        if whole:
+            self.progress = replace(progress, elbo=progress.elbo + elbo, words=progress.words + words)
+        else:
+            message = f"step {self._done}: {not_finite(info, batch, self._names)}"
+            if progress.skipped >= self._most_skips:
+                raise NonFinite(message)
+            self.progress = replace(progress, skipped=progress.skipped + 1)
+        if self._watcher:
+            self._watcher.stepped(int(batch.mask.sum()), elbo / max(words, 1))
+            if not whole:
+                self._watcher.skipped(message)
+
+
+def one_pass(
+    state: State, step: Callable[[State, Batch, Array], tuple[State, Info]], batches: Iterable[Batch], key: Array
+) -> tuple[State, float]:
+    """One pass over the batches: the new state and the mean ELBO per word, in nats. Raises NonFinite."""
+    turn = Pass(state, Progress(), step=step, key=key)
+    for batch in batches:
+        turn.take(batch)
+    state, progress = turn.settle()
+    return state, progress.elbo_per_word
 
 
 def fit(
@@ -50,7 +139,7 @@ def fit(
     progress: Progress,
     *,
     step: Callable[[State, Batch, Array], tuple[State, Info]],
-    batches: Callable[[int], Iterable[Batch]],
+    batches: Callable[[int, int], Iterable[Batch]],
     validate: Callable[[Params], Scores],
     key: Array,
     epochs: int,
@@ -58,19 +147,36 @@ def fit(
     checkpoints: Checkpoints,
     best: Checkpoints,
     watcher: Watcher,
+    pauses: Pauses,
+    **how,
 ) -> tuple[State, Progress]:
-    """Epochs until `progress.finished`; `batches(epoch)` gives an epoch's batches.
+    """Epochs until `progress.finished`; `batches(epoch, first)` gives an epoch's batches from its `first` on, `how`
+    are keyword arguments of `Pass`.
 
     The epoch of lowest refined validation perplexity is kept in `best`. Raises NonFinite, naming the step and
-    the last good checkpoint.
+    the last good checkpoint, and Stopped (also when `validate` does) after a checkpoint from which the run goes on as
+    if nothing had happened.
     """
+
+    def save() -> None:
+        checkpoints.save(int(state.step) + progress.epoch, state, asdict(progress))
+
     while not progress.finished(epochs, patience):
         epoch = progress.epoch + 1
+        turn = Pass(state, progress, step=step, key=jax.random.fold_in(key, epoch), watcher=watcher, **how)
         try:
-            epoch_key = jax.random.fold_in(key, epoch)
-            state, elbo_per_word = one_pass(state, step, batches(epoch), epoch_key, watcher.stepped)
+            for batch in batches(epoch, progress.batches):
+                turn.take(batch)
+                stop = pauses.stop()
+                if stop or pauses.save():
+                    state, progress = turn.settle()
+                    if stop:
+                        raise Stopped
+                    save()
+            state, progress = turn.settle()
             scores = _validated(state, validate)
         except NonFinite as error:
+            checkpoints.wait()
             last = checkpoints.latest()
             good = (
                 f"the last good checkpoint is {checkpoints.folder / str(last)}"
@@ -78,33 +184,64 @@ def fit(
                 else "there is no checkpoint yet"
             )
             raise NonFinite(f"epoch {epoch}: {error}; {good}") from error
-        progress = replace(progress, epoch=epoch)
+        except Stopped as stopped:
+            save()
+            checkpoints.wait()
+            raise Stopped(f"in epoch {epoch}, after step {int(state.step)}") from stopped
+        bound = progress.elbo_per_word
+        progress = replace(progress, epoch=epoch, batches=0, elbo=0.0, words=0.0)
         if scores.perplexity_refined < progress.best_perplexity:
             progress = replace(progress, best_epoch=epoch, best_perplexity=scores.perplexity_refined)
             checkpoints.wait()  # so that `best` is never more than one epoch ahead
             best.save(epoch, state.params, asdict(progress))
-        watcher.validated(epoch, scores, elbo_per_word)
+        watcher.validated(epoch, scores, bound)
         best.wait()
-        checkpoints.save(epoch, state, asdict(progress))
+        save()
     checkpoints.wait()
     return state, progress
 
 
-def restore(state: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[State, Progress]:
-    """The newest checkpoint in the form of `state`, or `state` itself when there is none."""
-    latest = checkpoints.latest()
-    if latest is None:
-        best.forget_after(0)
-        return state, Progress()
-    restored, stored = checkpoints.restore(latest, jax.eval_shape(lambda: state))
-    progress = Progress.from_json(stored, checkpoints.folder / str(latest))
-    if not best.holds(progress.best_epoch):
-        raise BadInput(f"{best.folder}: expected the model of epoch {progress.best_epoch}, found none; begin anew")
-    best.forget_after(latest)
-    return restored, progress
+def restore(like: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[State | None, Progress, list[str]]:
+    """The newest whole checkpoint whose best model is whole too, in the form of `like`; None when there is no
+    checkpoint at all. Then how far it is, and a line on each newer one that is damaged.
+
+    Raises BadInput, and changes nothing, when all are damaged.
+    """
+    damaged = []
+    for number in reversed(checkpoints.numbers()):
+        try:
+            state, stored = checkpoints.restore(number, like)
+            progress = Progress.from_json(stored, checkpoints.folder / str(number))
+            if progress.best_epoch:
+                best.verify(progress.best_epoch)
+        except BadInput as error:
+            damaged.append(str(error))
+            continue
+        checkpoints.forget_after(number)
+        best.forget_after(progress.epoch)
+        return state, progress, damaged
+    if damaged:
+        raise BadInput(f"{damaged[0]}; and no whole one before it: begin anew in another --workdir")
+    checkpoints.forget_after(0)
+    best.forget_after(0)
+    return None, Progress(), []
 
 
-def _validated(state: State, validate) -> Scores:
+def not_finite(info: Info, batch: Batch, names: Callable[[np.ndarray], Sequence[str]]) -> str:
+    """Which documents of a batch, and which arrays, were not finite in a step."""
+    bad = batch.document[(batch.mask > 0) & ~np.isfinite(info.bounds)]
+    leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(info.finite))
+    arrays = [jax.tree_util.keystr(path, simple=True, separator=".") for path, whole in leaves if not whole]
+    documents = names(bad[:NAMED])
+    found = [f"the ELBO is {float(info.elbo)}"]
+    if len(bad):
+        found.append(f"{len(bad)} documents are not finite, {', '.join(documents)}{' ...' * (len(bad) > NAMED)}")
+    if arrays:
+        found.append(f"nor are gradients or steps of {', '.join(arrays[:NAMED])}{' ...' * (len(arrays) > NAMED)}")
+    return "; ".join(found)
+
+
+def _validated(state: State, validate: Callable[[Params], Scores]) -> Scores:
     try:
         scores = validate(state.params)
     except NonFinite as error:
@@ -112,36 +249,3 @@ def _validated(state: State, validate) -> Scores:
     if not np.isfinite(scores.perplexity_refined):
         raise NonFinite(f"after step {int(state.step)}: the refined validation perplexity is infinite")
     return scores
-
-
-def one_pass(
-    state: State,
-    step: Callable[[State, Batch, Array], tuple[State, Info]],
-    batches: Iterable[Batch],
-    key: Array,
-    stepped: Callable[[int, float], None] = lambda documents, elbo_per_word: None,
-) -> tuple[State, float]:
-    """One pass over the batches: the new state and the mean ELBO per word, in nats; `stepped` hears of every batch.
-
-    Raises NonFinite, naming the step.
-    """
-    first = int(state.step) + 1
-    reports = []  # of the steps whose result was read; reading lags one step, so that a device never waits
-    waiting: list[tuple[Info, int]] = []
-
-    def read(info: Info, documents: int) -> None:
-        elbo, words = float(info.elbo), float(info.words)
-        if not np.isfinite(elbo):
-            raise NonFinite(f"step {first + len(reports)}: the ELBO is {elbo}")
-        reports.append((elbo, words))
-        stepped(documents, elbo / max(words, 1))
-
-    for batch in batches:
-        state, info = step(state, batch, key)
-        waiting.append((info, int(batch.mask.sum())))
-        if len(waiting) > 1:
-            read(*waiting.pop(0))
-    for last in waiting:
-        read(*last)
-    elbo, words = np.sum(reports, axis=0)
-    return state, float(elbo / max(words, 1))

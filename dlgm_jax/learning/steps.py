@@ -23,10 +23,13 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What a step saw, summed over the documents of its batch."""
+    """What a step saw."""
 
-    elbo: Array  # [], nats, with beta = 1
-    words: Array  # []
+    elbo: Array  # [], nats, with beta = 1, summed over the documents of the batch
+    words: Array  # [], of these documents
+    whole: Array  # [], everything was finite; a step that is not whole changes nothing but the count of steps
+    bounds: Array  # [B], nats, whose sum is `elbo`
+    finite: Params  # of each array, whether its gradient, the square of that and its new values are
 
 
 class Keys(NamedTuple):
@@ -65,7 +68,7 @@ def algorithm1(
     then phi climbs the bound of its own guess under the new theta. Without refinement (M=1) both move by the gradient
     of one joint bound. Losses are sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the
     paper's sum, 1 the sum of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps`
-    steps.
+    steps. Where anything is not finite, parameters and moments stay as they are.
     """
     loss = partial(batch_loss, model, length_weighting=length_weighting)
 
@@ -80,20 +83,20 @@ def algorithm1(
         return optax.apply_updates(parameters, updates), moments
 
     def joint(params, moments, features, batch, keys, beta, key):
-        gradients, bound = jax.grad(joint_loss, has_aux=True)(params, features, batch, keys.theta, beta)
+        gradients, bounds = jax.grad(joint_loss, has_aux=True)(params, features, batch, keys.theta, beta)
         theta, theta_moments = climb(moments.theta, params.theta, gradients.theta)
         phi, phi_moments = climb(moments.phi, params.phi, gradients.phi)
-        return Params(theta, phi), Params(theta_moments, phi_moments), bound
+        return Params(theta, phi), Params(theta_moments, phi_moments), gradients, bounds
 
     def alternating(params, moments, features, batch, keys, beta, key):
         theta, phi = params
         psi, evidence = model.encode(phi, features), model.evidence(theta, batch)
         psi = refine_batch(refinement, model, theta, psi, evidence, keys.refine, key, beta=beta)
-        gradients, bound = jax.grad(loss, has_aux=True)(theta, psi, batch, keys.theta, beta)
-        theta, theta_moments = climb(moments.theta, theta, gradients)
-        gradients, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, keys.phi, beta)
-        phi, phi_moments = climb(moments.phi, phi, gradients)
-        return Params(theta, phi), Params(theta_moments, phi_moments), bound
+        of_theta, bounds = jax.grad(loss, has_aux=True)(theta, psi, batch, keys.theta, beta)
+        theta, theta_moments = climb(moments.theta, theta, of_theta)
+        of_phi, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, keys.phi, beta)
+        phi, phi_moments = climb(moments.phi, phi, of_phi)
+        return Params(theta, phi), Params(theta_moments, phi_moments), Params(of_theta, of_phi), bounds
 
     def step(state: State, batch: Batch, key: Array) -> tuple[State, Info]:
         params, moments, count = state
@@ -104,8 +107,12 @@ def algorithm1(
             features = drop_words(features, keys.dropout, input_dropout)
         update = alternating if refinement.num_steps else joint
         step_key = jax.random.fold_in(jax.random.fold_in(key, len(keys)), count)
-        params, moments, bound = update(params, moments, features, batch, keys, beta, step_key)
-        return State(params, moments, count + 1), Info(bound, jnp.sum(batch.length))
+        climbed, grown, gradients, bounds = update(params, moments, features, batch, keys, beta, step_key)
+        elbo = jnp.sum(bounds)
+        finite = jax.tree.map(_all_finite, gradients, climbed)
+        whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
+        params, moments = _where(whole, (climbed, grown), (params, moments))
+        return State(params, moments, count + 1), Info(elbo, jnp.sum(batch.length), whole, bounds, finite)
 
     return jax.jit(step, donate_argnums=0)
 
@@ -113,18 +120,26 @@ def algorithm1(
 def batch_loss(
     model: Model, theta, psi: Gaussian, batch: Batch, keys: Array, beta: Array, *, length_weighting: float
 ) -> tuple[Array, Array]:
-    """What a step minimises, in nats: minus the weighed sum of the documents' bounds; and their plain sum at beta 1."""
+    """What a step minimises, in nats: minus the weighed sum of the documents' bounds; and each plain, at beta 1 [B]."""
     z = jax.vmap(sample)(psi, keys)
     log_likelihood = model.log_likelihood(theta, z, model.evidence(theta, batch))
     kl = jax.vmap(model.prior)(psi)
     bounds = log_likelihood - beta * kl
     weights = batch.mask / jnp.maximum(batch.length, 1) ** length_weighting
-    return -jnp.sum(weights * bounds), jnp.sum(batch.mask * (log_likelihood - kl))
+    return -jnp.sum(weights * bounds), batch.mask * (log_likelihood - kl)
 
 
 def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) -> optax.GradientTransformation:
     """Adam for theta and phi, with decoupled weight decay on matrices (not on biases)."""
     return optax.adamw(learning_rate, weight_decay=weight_decay, mask=partial(jax.tree.map, _is_matrix))
+
+
+def _all_finite(gradient: Array, parameter: Array) -> Array:
+    return jnp.isfinite(gradient**2 + parameter).all()
+
+
+def _where(condition: Array, yes, no):
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
 def _is_matrix(parameter) -> bool:
