@@ -70,5 +70,5 @@ class Pauses:
         """The same items, until it is time to stop. Raises Stopped."""
         for item in items:
             if self.stop():
-                raise Stopped
+                raise Stopped("while scoring")
             yield item

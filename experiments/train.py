@@ -33,7 +33,6 @@ from experiments.assembly import (
     training_refinement,
 )
 from experiments.command import Command, parse, run_main
-from experiments.config import Config
 from experiments.dry_run import expectations
 from experiments.pauses import Clock, Pauses, listening
 from experiments.plots import plot_curves
@@ -68,13 +67,15 @@ def main(argv: list[str]) -> None:
         print(tables, end="")
         return
 
-    with listening() as asked, folder.locked(workdir):
-        run(command, config, workdir, Pauses(asked, Clock(command.own["checkpoint_minutes"])), most_skips)
+    with listening() as asked:
+        assembly = assemble(config)
+        with folder.locked(workdir):
+            run(assembly, workdir, Pauses(asked, Clock(command.own["checkpoint_minutes"])), most_skips)
 
 
-def run(command: Command, config: Config, workdir: Path, pauses: Pauses, most_skips: int) -> None:
+def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> None:
     """Trains, scores and reports, from the last checkpoint on. Raises Stopped."""
-    assembly = assemble(config)
+    config = assembly.config
     folder.claim(workdir, assembly)
 
     checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
