@@ -6,6 +6,7 @@ python -m experiments.prepare --input=ml-latest-small --output=films --min_count
 python -m experiments.prepare --input=counts.svmlight --index_base=1 --output=counts
 """
 
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
 from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading
+from experiments.locks import held
 
 OWN_FLAGS = {
     "input": (None, "a file or a folder"),
@@ -87,15 +89,28 @@ def main(argv: list[str]) -> None:
 
 def write(output: Path, source: Source, origin: dict[str, str], label: str) -> dict[str, "Summary"]:
     """Writes the corpus, whole or not at all, and says what it holds. Raises BadInput for a `label` of no document."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    lock = output.parent / f".{output.name}.lock"
+    with held(lock, str(output)):
+        try:
+            for abandoned in compact.scratches(output):
+                shutil.rmtree(abandoned)
+            with compact.Writer(output, source.vocabulary, origin) as writer:
+                return written(writer, source, label)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def written(writer: compact.Writer, source: Source, label: str) -> dict[str, "Summary"]:
+    """Gives all documents to a writer."""
     splits: dict[str, Summary] = {}
-    with compact.Writer(output, source.vocabulary, origin) as writer:
-        for split, corpus in progress(source.read(), "writing"):
-            writer.add(split, corpus)
-            splits.setdefault(split, Summary()).add(corpus)
-        if not {"train", "test"} <= splits.keys():
-            raise BadInput(f"--input: expected training and test documents, found only {', '.join(splits) or 'none'}")
-        if label and not any(found.labelled for found in splits.values()):
-            raise BadInput(f"--label: expected a field that documents have, found {label!r} in none")
+    for split, corpus in progress(source.read(), "writing"):
+        writer.add(split, corpus)
+        splits.setdefault(split, Summary()).add(corpus)
+    if not {"train", "test"} <= splits.keys():
+        raise BadInput(f"--input: expected training and test documents, found only {', '.join(splits) or 'none'}")
+    if label and not any(found.labelled for found in splits.values()):
+        raise BadInput(f"--label: expected a field that documents have, found {label!r} in none")
     return splits
 
 

@@ -1,6 +1,5 @@
 """The folder of a run: what it is, where it ran, what it measured."""
 
-import fcntl
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from dlgm_jax.run import read_config
 from dlgm_jax.types import BadInput
 from experiments.assembly import Assembly
 from experiments.config import Config
+from experiments.locks import held
 
 NEW = ".new"  # of a file that is being written
 LOCK = "lock"
@@ -49,19 +49,8 @@ def finished_report(workdir: Path, config: Config) -> str:
 def locked(workdir: Path) -> Iterator[None]:
     """Makes the folder and keeps other runs out of it, until the process ends. Raises BadInput while one is there."""
     workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / LOCK).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise BadInput(f"{workdir}: expected a workdir that is free, found {file.read(80)} in it") from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} of {platform.node()}")
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+    with held(workdir / LOCK, str(workdir)):
+        yield
 
 
 def claim(workdir: Path, assembly: Assembly) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import mmap
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -101,6 +102,12 @@ class Writer:
         os.replace(scratch, self._scratch / "corpus.json")
         self._scratch.chmod(0o755)
         os.rename(self._scratch, self.folder)
+
+
+def scratches(folder: Path) -> list[Path]:
+    """What builders of a folder left that did not end, or are not done."""
+    name = re.compile(re.escape(f".{folder.name}-") + "[a-z0-9_]{8}")
+    return [path for path in folder.parent.iterdir() if name.fullmatch(path.name) and path.is_dir()]
 
 
 @dataclass(frozen=True)

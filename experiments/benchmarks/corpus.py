@@ -73,12 +73,14 @@ def draw(path: Path, number: int, words: int, vocab: int) -> None:
     names = np.array([_name(place) for place in range(vocab)])
     weights = 1 / (np.arange(vocab) + 10.0)
     cumulative = np.cumsum(weights / weights.sum())
-    with path.open("w") as file:
+    scratch = path.with_suffix(".new")
+    with scratch.open("w") as file:
         for start in tqdm(range(0, number, BLOCK), desc="drawing texts", unit="block"):
             topics = rng.integers(0, 40, (min(BLOCK, number - start), 1))
             ranks = np.searchsorted(cumulative, rng.random((len(topics), words))).clip(max=vocab - 1)
             shifted = np.where(rng.random(ranks.shape) < 0.5, ranks, (ranks * 7 + topics * 131) % vocab)
             file.writelines(" ".join(row) + "\n" for row in names[shifted].tolist())
+    scratch.rename(path)
 
 
 def build(folder: Path) -> dict[str, float]:

@@ -1,10 +1,12 @@
 import json
+import os
 
 import numpy as np
 import pytest
 
 from dlgm_jax.data import datasets
 from dlgm_jax.data.formats import nvdm
+from experiments.locks import held
 from tests.conftest import as_corpus
 from tests.data.tables_test import movielens
 
@@ -167,3 +169,27 @@ def test_a_split_says_when_only_some_documents_have_a_label(command, tmp_path):
     code, out, err = command("prepare", *arguments)
     assert code == 0, err
     assert "labels left out, since only" in out
+
+
+def test_what_a_killed_build_left_is_cleared_away_and_nothing_else(command, tmp_path):
+    source, output = texts(tmp_path / "docs.jsonl"), tmp_path / "out"
+    for name in (".out-abcd1234", ".out-2-abcd1234", ".out-abcd12345"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vocab.txt").write_text("a")
+    code, _, err = command("prepare", f"--input={source}", f"--output={output}", "--min_count=1")
+    assert code == 0, err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".out-2-abcd1234",
+        ".out-abcd12345",
+        "docs.jsonl",
+        "out",
+    ]
+
+
+def test_two_builds_of_one_folder_are_refused(command, tmp_path):
+    source, output = texts(tmp_path / "docs.jsonl"), tmp_path / "out"
+    with held(tmp_path / ".out.lock", "out"):
+        code, _, err = command("prepare", f"--input={source}", f"--output={output}", "--min_count=1")
+    assert code == 2
+    assert f"{output}: expected that no one writes to it, found process {os.getpid()} of" in err
+    assert not output.exists()
