@@ -146,11 +146,15 @@ def test_data_that_vanish_in_the_middle_of_a_run(command, nvdm_folder, tmp_path,
     assert f"--dataset: expected docstrings, 20news or a folder, found '{tmp_path}/data'" in err
 
 
-def test_a_device_without_memory_says_which_flags_to_lower(command, nvdm_folder, tmp_path):
-    arguments = [f"--dataset={nvdm_folder}", "--generative_widths=2000000,2000000", "--valid_size=40"]
-    code, _, err = command("train", *arguments, f"--workdir={tmp_path}/run")
-    assert code == 2
-    assert err.splitlines()[-1] == "error: the device has too little memory; lower --batch_size, --K or the widths"
+def test_a_device_without_memory_says_which_flags_to_lower(nvdm_folder, tmp_path):
+    widths = "--generative_widths=50000,50000"  # a matrix of 10 GB
+    settings = f"--dataset={nvdm_folder} {widths} --valid_size=40 --workdir={tmp_path}/run"
+    script = f"ulimit -v 9000000; exec {sys.executable} -m experiments.train {settings}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    expected = "error: the device has too little memory; lower --batch_size, --K or the widths"
+    assert done.stderr.splitlines()[-1] == expected
 
 
 @pytest.mark.parametrize(("policy", "said"), [("stop", 0), ("skip", 3)])
