@@ -1,5 +1,6 @@
 """The command line: flags in, one line out when they are wrong."""
 
+import logging
 import signal
 import sys
 import textwrap
@@ -121,6 +122,8 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     """Runs a command; a user's mistake is one line on stderr and exit code 2, a bound that is not finite 3."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore
     before = signal.signal(signal.SIGTERM, _terminate)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is said here in one line
+    sys.unraisablehook = _unraisable
     try:
         main(sys.argv)
     except BadInput as error:
@@ -149,6 +152,12 @@ class Terminated(BaseException):
 
 def _terminate(*_) -> None:
     raise Terminated
+
+
+def _unraisable(what: Any) -> None:
+    """Hides what tensorstore's threads say after a checkpoint could not be written, which is an error of its own."""
+    if str(what.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(what)
 
 
 def _stop(message: str, code: int) -> None:

@@ -39,7 +39,7 @@ CORPORA = {
 SMALL = ["--inference_widths=8", "--batch_size=20", "--valid_size=10", "--eval_M=5", "--epochs=2"]
 
 
-@pytest.mark.parametrize(("name", "refiner"), zip(CORPORA, ["adam", "fisher"] * 4))
+@pytest.mark.parametrize(("name", "refiner"), [*zip(CORPORA, ["adam", "fisher"] * 4)])
 def test_corpora_at_the_edge_train(command, tmp_path, name, refiner):
     folder = stored(tmp_path / "data", CORPORA[name])
     arguments = [*SMALL, "--K=3", "--generative_widths=6", f"--dataset={folder}", "--M=5", f"--refiner={refiner}"]
