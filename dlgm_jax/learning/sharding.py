@@ -26,10 +26,8 @@ def mesh(text: str, batch_size: int) -> Mesh | None:
     "auto" means all devices along `data` where the batch size is a multiple of them, else one. Raises BadInput.
     """
     devices = jax.devices()
-    if text == "auto":
-        sizes = {DATA: len(devices) if batch_size % len(devices) == 0 else 1}
-    else:
-        sizes = _sizes(text)
+    automatic = {DATA: len(devices) if batch_size % len(devices) == 0 else 1}
+    sizes = automatic if text == "auto" else _sizes(text)
     data, vocab = sizes.get(DATA, 1), sizes.get(VOCAB, 1)
     if data * vocab > len(devices):
         raise BadInput(f"--mesh: expected at most {len(devices)} devices, found {text} for {data * vocab}")
@@ -57,16 +55,17 @@ def check(mesh: Mesh | None, batch_size: int, vocab_size: int) -> None:
         )
 
 
-def specs(tree: Any) -> Any:
+def specs(mesh: Mesh, tree: Any) -> Any:
     """How each array of parameters, of moments or of a state lies on a mesh, found by its name."""
     named = [(_name(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
-    deep = any("phi" in name and name[-4:] == ("hidden", "layers", "0", "weights") for name, _ in named)
-    return jax.tree.unflatten(jax.tree.structure(tree), [_spec(name, deep) for name, _ in named])
+    deep = any("phi" in name and name[-2:] == ("0", "weights") for name, _ in named)
+    found = [_spec(name, deep) if axis(mesh, VOCAB) else P() for name, _ in named]
+    return jax.tree.unflatten(jax.tree.structure(tree), found)
 
 
 def shardings(mesh: Mesh, tree: Any) -> Any:
     """`specs` on a mesh."""
-    return jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs(tree), is_leaf=lambda x: isinstance(x, P))
+    return jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs(mesh, tree))
 
 
 def shapes(mesh: Mesh | None, make: Callable[[], Any]) -> Any:
@@ -127,7 +126,7 @@ def over(mesh: Mesh | None, function: Callable, *, gives: Callable[[Any], Any], 
         return function(tree, batch._replace(counts=jax.tree.map(lambda leaf: leaf[0, 0], batch.counts)), key)
 
     def on_all(tree, batch: Batch, key):
-        share = specs(tree)
+        share = specs(mesh, tree)
         return jax.shard_map(
             on_a_device, mesh=mesh, in_specs=(share, PARTS, P()), out_specs=gives(share), check_vma=False
         )(tree, batch, key)

@@ -124,8 +124,8 @@ def algorithm1(
         finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), gradients, climbed)
         whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
         params, moments = _where(whole, (climbed, grown), (params, moments))
-        words = summed(jnp.sum(batch.length), data)
-        return State(params, moments, count + 1), Info(elbo, words, whole, gathered(bounds, data), finite)
+        stepped = State(params, moments, count + 1)
+        return stepped, Info(elbo, summed(jnp.sum(batch.length), data), whole, gathered(bounds, data), finite)
 
     return sharding.over(mesh, step, gives=lambda share: (share, P()), donate_argnums=0)
 
