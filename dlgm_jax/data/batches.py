@@ -7,6 +7,7 @@ entries, so that a step function compiles at most three times.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -117,6 +118,7 @@ def gather_blocks(
     documents: np.ndarray,
     batch_size: int,
     sizes: tuple[int, ...],
+    *,
     blocks: Blocks,
     entries: np.ndarray,
 ) -> Batch:
@@ -163,13 +165,9 @@ def _pad(array: np.ndarray, size: int, dtype) -> np.ndarray:
 
 
 def _in_turn(corpus, order, batch_size, sizes, blocks):
-    entries = corpus.entries() if blocks else None
+    collect = gather if blocks is None else partial(gather_blocks, blocks=blocks, entries=corpus.entries())
     for start in range(0, len(order), batch_size):
-        documents = order[start : start + batch_size]
-        if blocks:
-            yield gather_blocks(corpus, documents, batch_size, sizes, blocks, entries)
-        else:
-            yield gather(corpus, documents, batch_size, sizes)
+        yield collect(corpus, order[start : start + batch_size], batch_size, sizes)
 
 
 def _round_up(entries: float) -> int:

@@ -4,6 +4,7 @@ Parameters and their moments are whole on every device along `data`. Along `voca
 columns and phi's first layer by rows; everything else is whole there too.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data.batches import Blocks
+from dlgm_jax.data.corpus import shown
 from dlgm_jax.types import BadInput, Batch, Csr
 
 PARTS = Batch(counts=P(DATA, VOCAB), length=P(DATA), document=P(DATA), mask=P(DATA))  # type: ignore[arg-type]
@@ -137,12 +139,12 @@ def over(mesh: Mesh | None, function: Callable, *, gives: Callable[[Any], Any], 
 def _sizes(text: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for part in text.split(","):
-        name, colon, size = (piece.strip() for piece in part.partition(":"))
-        if name not in (DATA, VOCAB) or not colon or not (size.isascii() and size.isdecimal()) or int(size) < 1:
-            raise BadInput(f"--mesh: expected auto, or axes as data:4,vocab:2 with sizes from 1, found {text[:40]!r}")
-        if name in sizes:
-            raise BadInput(f"--mesh: expected every axis once, found {name} twice in {text[:40]!r}")
-        sizes[name] = int(size)
+        form = re.fullmatch(rf" *({DATA}|{VOCAB}) *: *([1-9][0-9]{{0,8}}) *", part)
+        if not form:
+            raise BadInput(f"--mesh: expected auto, or axes as data:4,vocab:2 with sizes from 1, found {shown(text)}")
+        if form[1] in sizes:
+            raise BadInput(f"--mesh: expected every axis once, found {form[1]} twice in {shown(text)}")
+        sizes[form[1]] = int(form[2])
     return sizes
 
 
