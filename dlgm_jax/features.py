@@ -6,6 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from dlgm_jax.collectives import summed
 from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import Array, Csr
 
@@ -37,35 +38,46 @@ def normalised_counts(counts: Array) -> Array:
     return _divide(counts, _positive(total), total > 0)
 
 
-def batch_tfidf(counts: Csr, idf: Array) -> Csr:
-    """`tfidf` of every row of a flat batch."""
-    weights = counts.values * idf[counts.words]
-    squares = row_sums(counts, weights**2)[counts.rows]
+def batch_tfidf(counts: Csr, idf: Array, *, vocab_axis: str | None = None) -> Csr:
+    """`tfidf` of every row of a flat batch; `idf` [V] of the whole vocabulary."""
+    weights = counts.values * idf[_whole_vocabulary_ids(counts, vocab_axis)]
+    squares = summed(row_sums(counts, weights**2), vocab_axis)[counts.rows]
     return counts._replace(values=_divide(weights, jnp.sqrt(_positive(squares)), squares > 0))
 
 
-def batch_normalised_counts(counts: Csr) -> Csr:
+def batch_normalised_counts(counts: Csr, *, vocab_axis: str | None = None) -> Csr:
     """`normalised_counts` of every row of a flat batch."""
-    totals = row_sums(counts, counts.values)[counts.rows]
+    totals = summed(row_sums(counts, counts.values), vocab_axis)[counts.rows]
     return counts._replace(values=_divide(counts.values, _positive(totals), totals > 0))
 
 
-def batch_features(name: str, idf) -> Callable[[Csr], Csr]:
-    """What the inference network reads of a batch, by its name in FEATURES; `idf` [V] in the form of that name."""
-    return batch_normalised_counts if name == "norm" else partial(batch_tfidf, idf=jnp.asarray(idf))
+def batch_features(name: str, idf, *, vocab_axis: str | None = None) -> Callable[[Csr], Csr]:
+    """What the inference network reads of a batch, by its name in FEATURES; `idf` [V] in the form of that name.
+
+    With a `vocab_axis`, each of its devices has a block of the columns of the batch.
+    """
+    if name == "norm":
+        return partial(batch_normalised_counts, vocab_axis=vocab_axis)
+    return partial(batch_tfidf, idf=jnp.asarray(idf), vocab_axis=vocab_axis)
 
 
-def drop_words(features: Csr, document_keys: Array, rate: float) -> Csr:
+def drop_words(features: Csr, document_keys: Array, rate: float, *, vocab_axis: str | None = None) -> Csr:
     """Dropout on the input: an entry vanishes with probability `rate`, the others grow by 1 / (1 - rate).
 
-    The draw belongs to (document, word), so it depends on neither the batch nor the padding.
+    The draw belongs to (document, word), so it depends on neither the batch nor the padding nor the devices.
     """
 
     def keep(key, word):
         return jax.random.bernoulli(jax.random.fold_in(key, word), 1 - rate)
 
-    kept = jax.vmap(keep)(document_keys[features.rows], features.words)
+    kept = jax.vmap(keep)(document_keys[features.rows], _whole_vocabulary_ids(features, vocab_axis))
     return features._replace(values=jnp.where(kept, features.values / (1 - rate), 0))
+
+
+def _whole_vocabulary_ids(counts: Csr, vocab_axis: str | None):
+    if vocab_axis is None:
+        return counts.words
+    return counts.words + jax.lax.axis_index(vocab_axis) * (counts.word_ptr.size - 1)
 
 
 def _floating(x) -> Array:

@@ -9,12 +9,14 @@ from itertools import pairwise
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from threadpoolctl import threadpool_limits
 
 from dlgm_jax import features
+from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data import batches, datasets
 from dlgm_jax.data.corpus import Documents, split_validation
-from dlgm_jax.learning import scoring, steps
+from dlgm_jax.learning import scoring, sharding, steps
 from dlgm_jax.learning.refinement import Refinement, chosen
 from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.run import model_sizes
@@ -34,6 +36,7 @@ class Assembly:
     remark: str
     idf: np.ndarray  # [V]
     model: Model
+    mesh: Mesh | None = None  # None: one device
 
     @property
     def train(self) -> Documents:
@@ -41,13 +44,18 @@ class Assembly:
 
     @cached_property
     def batch_size(self) -> int:
-        """Rows of a batch: no more than the largest split has documents."""
-        return min(self.config.batch_size, max(corpus.num_documents for corpus in self.splits.values()))
+        """Rows of a batch: no more than the largest split has documents, in equal parts for the mesh."""
+        most = max(corpus.num_documents for corpus in self.splits.values())
+        return min(self.config.batch_size, self._parts * -(-most // self._parts))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of entries that batches are padded to."""
-        return batches.padded_sizes(self.batch_size, *self.splits.values())
+        """Numbers of entries that batches, or the parts of them for the mesh, are padded to."""
+        return batches.padded_sizes(self.batch_size // self._parts, *self.splits.values())
+
+    @property
+    def _parts(self) -> int:
+        return self.mesh.shape[DATA] if self.mesh else 1
 
     @property
     def steps_per_epoch(self) -> int:
@@ -65,6 +73,13 @@ class Assembly:
         return steps.adam(rate, weight_decay=config.weight_decay)
 
     def init_state(self) -> steps.State:
+        return sharding.made(self.mesh, self._init_state)
+
+    def shapes(self) -> steps.State:
+        """The shapes and types of a state, and with a mesh how it lies there: what a checkpoint is restored to."""
+        return sharding.shapes(self.mesh, self._init_state)
+
+    def _init_state(self) -> steps.State:
         return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size)
 
     def training_step(self) -> Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]:
@@ -76,11 +91,19 @@ class Assembly:
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
+            mesh=self.mesh,
         )
 
     def training_batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        how = {"seed": self.config.seed, "epoch": epoch, "sizes": self.sizes, "first": first}
-        return batches.ahead(batches.epoch_batches(self.train, self.batch_size, **how))
+        how = {"seed": self.config.seed, "epoch": epoch, "first": first}
+        return self._ahead(batches.epoch_batches, self.train, **how)
+
+    def _ahead(self, batches_of: Callable[..., Iterator[Batch]], corpus: Documents, **how) -> Iterator[Batch]:
+        how["sizes"] = self.sizes
+        if self.mesh is None:
+            return batches.ahead(batches_of(corpus, self.batch_size, **how))
+        split = batches_of(corpus, self.batch_size, blocks=sharding.blocks(self.mesh), **how)
+        return batches.ahead(sharding.placed(batch, self.mesh) for batch in split)
 
     def names(self, documents: np.ndarray) -> list[str]:
         """Of training documents."""
@@ -96,10 +119,11 @@ class Assembly:
             refinement=evaluation_refinement(config),
             num_samples=config.eval_samples,
             iwae_samples=iwae_samples,
+            mesh=self.mesh,
         )
 
         def score_split(params: Params, split: str) -> scoring.Scores:
-            ordered = batches.ahead(batches.ordered_batches(self.splits[split], self.batch_size, sizes=self.sizes))
+            ordered = self._ahead(batches.ordered_batches, self.splits[split])
             key = jax.random.fold_in(self.key(SCORE), list(self.splits).index(split))
             return scoring.score_corpus(score, params, watched(ordered), key)
 
@@ -127,7 +151,7 @@ def described(refiner: str, how: Refinement, config: Config, batch_size: int, vo
     return f"refined by {refiner}, {how.evaluations} gradient evaluations a document{beside}"
 
 
-def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
+def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None = None) -> Assembly:
     """Loads the corpus and builds the model; `idf` [V] is that of the training split unless given. Raises BadInput."""
     dataset = datasets.load(config.dataset)
     train, validation = dataset.train, dataset.validation
@@ -137,6 +161,7 @@ def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
     for split, corpus in splits.items():
         if not corpus.lengths.any():
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
+    sharding.check(mesh, config.batch_size, train.vocab_size)
     if idf is None:
         smooth = config.features == "tfidf_smooth"
         idf = np.asarray(features.idf(train.document_frequencies(), train.num_documents, smooth=smooth))
@@ -148,13 +173,15 @@ def assemble(config: Config, idf: np.ndarray | None = None) -> Assembly:
         origin=dataset.origin,
         remark=dataset.remark,
         idf=idf,
-        model=build_model(config, idf),
+        model=build_model(config, idf, vocab_axis=sharding.axis(mesh, VOCAB)),
+        mesh=mesh,
     )
 
 
-def build_model(config: Config, idf: np.ndarray) -> Model:
+def build_model(config: Config, idf: np.ndarray, *, vocab_axis: str | None = None) -> Model:
     """The model that a config means, reading features by `idf` [V]."""
-    return dlgm(features.batch_features(config.features, idf), **model_sizes(config.to_json()))
+    read = features.batch_features(config.features, idf, vocab_axis=vocab_axis)
+    return dlgm(read, vocab_axis=vocab_axis, **model_sizes(config.to_json()))
 
 
 def choose_precision(name: str) -> None:

@@ -7,13 +7,23 @@ entries, so that a step function compiles at most three times.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
 from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.types import Batch, Csr
+
+
+class Blocks(NamedTuple):
+    """How a batch is split for a mesh: into equal parts of its rows, and these into equal blocks of columns."""
+
+    data: int  # parts of rows
+    vocab: int  # blocks of columns
+    parts: tuple[int, ...]  # which of the `data` parts are read here; other processes read the others
 
 
 def padded_sizes(batch_size: int, *corpora: Documents) -> tuple[int, ...]:
@@ -42,16 +52,25 @@ def epoch_order(num_documents: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def epoch_batches(
-    corpus: Documents, batch_size: int, *, seed: int, epoch: int, sizes: tuple[int, ...], first: int = 0
+    corpus: Documents,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    sizes: tuple[int, ...],
+    first: int = 0,
+    blocks: Blocks | None = None,
 ) -> Iterator[Batch]:
     """The batches of a training epoch, shuffled, without the `first` ones; step s is always the s-th."""
     order = epoch_order(corpus.num_documents, seed, epoch)[first * batch_size :]
-    yield from _in_turn(corpus, order, batch_size, sizes)
+    yield from _in_turn(corpus, order, batch_size, sizes, blocks)
 
 
-def ordered_batches(corpus: Documents, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
+def ordered_batches(
+    corpus: Documents, batch_size: int, *, sizes: tuple[int, ...], blocks: Blocks | None = None
+) -> Iterator[Batch]:
     """All documents once, in corpus order."""
-    yield from _in_turn(corpus, np.arange(corpus.num_documents), batch_size, sizes)
+    yield from _in_turn(corpus, np.arange(corpus.num_documents), batch_size, sizes, blocks)
 
 
 def marked_batches(corpus: Corpus, batch_size: int, *, sizes: tuple[int, ...]) -> Iterator[Batch]:
@@ -85,35 +104,70 @@ def ahead(batches: Iterable[Batch], number: int = 2) -> Iterator[Batch]:
 def gather(corpus: Documents, documents: np.ndarray, batch_size: int, sizes: tuple[int, ...]) -> Batch:
     """The batch of some documents (at most `batch_size`), padded to the smallest of `sizes` that holds it."""
     counts = corpus.rows(documents)
-    entries, padded = counts.nnz, next(size for size in sizes if size >= counts.nnz)
-    row_ptr = np.full(batch_size + 1, entries, np.int32)
-    row_ptr[: len(documents) + 1] = counts.indptr
+    padded = next(size for size in sizes if size >= counts.nnz)
+    return Batch(
+        counts=_csr(counts, batch_size, padded),
+        length=_pad(np.asarray(counts.sum(axis=1)).ravel(), batch_size, np.float32),
+        document=_pad(documents, batch_size, np.int32),
+        mask=_pad(np.ones(len(documents)), batch_size, np.float32),
+    )
+
+
+def gather_blocks(
+    corpus: Documents,
+    documents: np.ndarray,
+    batch_size: int,
+    sizes: tuple[int, ...],
+    *,
+    blocks: Blocks,
+    entries: np.ndarray,
+) -> Batch:
+    """As `gather`, in blocks: the arrays of `counts` are [parts, vocab, ..], each block with columns from 0.
+
+    Only the rows of `blocks.parts` are read. Blocks are padded to the smallest of `sizes`, those of `batch_size / data`
+    documents, that holds every part, which all processes find from `entries` [D], as the corpus has them.
+    """
+    rows = batch_size // blocks.data
+    split = [documents[start : start + rows] for start in range(0, batch_size, rows)]
+    most = max(entries[part].sum() for part in split)
+    padded = next(size for size in sizes if size >= most)
+    edges = np.arange(blocks.vocab + 1) * (corpus.vocab_size // blocks.vocab)
+    read = (corpus.rows(split[part]) for part in blocks.parts)
+    filled = [[_csr(counts[:, start:end], rows, padded) for start, end in pairwise(edges)] for counts in read]
+    stacked = (np.stack([[block[leaf] for block in part] for part in filled]) for leaf in range(len(Csr._fields)))
+    return Batch(
+        counts=Csr(*stacked),
+        length=_pad(corpus.lengths[documents], batch_size, np.float32),
+        document=_pad(documents, batch_size, np.int32),
+        mask=_pad(np.ones(len(documents)), batch_size, np.float32),
+    )
+
+
+def _csr(counts: Any, num_rows: int, padded: int) -> Csr:
+    entries, (documents, vocab_size) = counts.nnz, counts.shape
+    row_ptr = np.full(num_rows + 1, entries, np.int32)
+    row_ptr[: documents + 1] = counts.indptr
     by_word = np.argsort(counts.indices, kind="stable")
-    word_ptr = np.concatenate([[0], np.cumsum(np.bincount(counts.indices, minlength=corpus.vocab_size))])
-    rows = np.repeat(np.arange(len(documents)), np.diff(counts.indptr))
-
-    def pad(array, size, dtype):
-        return np.concatenate([array, np.zeros(size - len(array), array.dtype)]).astype(dtype)
-
-    csr = Csr(
-        values=pad(counts.data, padded, np.float32),
-        words=pad(counts.indices, padded, np.int32),
-        rows=pad(rows, padded, np.int32),
+    word_ptr = np.concatenate([[0], np.cumsum(np.bincount(counts.indices, minlength=vocab_size))])
+    rows = np.repeat(np.arange(documents), np.diff(counts.indptr))
+    return Csr(
+        values=_pad(counts.data, padded, np.float32),
+        words=_pad(counts.indices, padded, np.int32),
+        rows=_pad(rows, padded, np.int32),
         row_ptr=row_ptr,
         by_word=np.concatenate([by_word, np.arange(entries, padded)]).astype(np.int32),
         word_ptr=word_ptr.astype(np.int32),
     )
-    return Batch(
-        counts=csr,
-        length=pad(np.asarray(counts.sum(axis=1)).ravel(), batch_size, np.float32),
-        document=pad(documents, batch_size, np.int32),
-        mask=pad(np.ones(len(documents)), batch_size, np.float32),
-    )
 
 
-def _in_turn(corpus, order, batch_size, sizes):
+def _pad(array: np.ndarray, size: int, dtype) -> np.ndarray:
+    return np.concatenate([array, np.zeros(size - len(array), array.dtype)]).astype(dtype)
+
+
+def _in_turn(corpus, order, batch_size, sizes, blocks):
+    collect = gather if blocks is None else partial(gather_blocks, blocks=blocks, entries=corpus.entries())
     for start in range(0, len(order), batch_size):
-        yield gather(corpus, order[start : start + batch_size], batch_size, sizes)
+        yield collect(corpus, order[start : start + batch_size], batch_size, sizes)
 
 
 def _round_up(entries: float) -> int:

@@ -7,10 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
+from dlgm_jax.collectives import DATA, gathered
 from dlgm_jax.data.corpus import Documents
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
+from dlgm_jax.learning import sharding
 from dlgm_jax.learning.refinement import Refinement, refine_batch
 from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, NonFinite, Params
@@ -45,9 +49,12 @@ class Scores:
 
 
 def scorer(
-    model: Model, *, refinement: Refinement, num_samples: int = 1, iwae_samples: int = 0
+    model: Model, *, refinement: Refinement, num_samples: int = 1, iwae_samples: int = 0, mesh: Mesh | None = None
 ) -> Callable[[Params, Batch, Array], DocumentScores]:
-    """A jitted function that scores a batch; the noise of a document depends on the key and its index only."""
+    """A jitted function that scores a batch; the noise of a document depends on the key and its index only.
+
+    On a `mesh` each device takes its documents and words, of a batch in blocks; all are given the scores of all.
+    """
 
     def step(params: Params, batch: Batch, key: Array) -> DocumentScores:
         theta, phi = params
@@ -71,7 +78,7 @@ def scorer(
                 lambda z: model.log_likelihood(theta, z, evidence), psi, key, num_samples=iwae_samples
             )
 
-        return DocumentScores(
+        scores = DocumentScores(
             elbo=jax.vmap(bound)(guess, evidence, guess_keys),
             elbo_refined=jax.vmap(bound)(refined, evidence, refined_keys),
             kl=jax.vmap(model.prior)(guess),
@@ -80,8 +87,9 @@ def scorer(
             log_var_refined=refined.log_var,
             importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
         )
+        return gathered(scores, sharding.axis(mesh, DATA))
 
-    return jax.jit(step)
+    return sharding.over(mesh, step, gives=lambda share: P())
 
 
 def score_corpus(

@@ -7,9 +7,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
+from dlgm_jax.collectives import DATA, VOCAB, agreed, gathered, summed
 from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.features import drop_words
+from dlgm_jax.learning import sharding
 from dlgm_jax.learning.refinement import Refinement, refine_batch
 from dlgm_jax.types import Array, Batch, Gaussian, Model, Params
 
@@ -61,6 +65,7 @@ def algorithm1(
     kl_anneal_steps: int = 0,
     input_dropout: float = 0.0,
     length_weighting: float = 0.0,
+    mesh: Mesh | None = None,
 ) -> Callable[[State, Batch, Array], tuple[State, Info]]:
     """One step of Algorithm 1, jitted, with donated state.
 
@@ -69,7 +74,11 @@ def algorithm1(
     of one joint bound. Losses are sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the
     paper's sum, 1 the sum of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps`
     steps. Where anything is not finite, parameters and moments stay as they are.
+
+    On a `mesh` each device takes its documents and words, of a batch in blocks; gradients are summed once they are
+    found, so nothing crosses `data` before. The optimiser then moves each array, and each element of it, by itself.
     """
+    data, vocab = (sharding.axis(mesh, name) for name in (DATA, VOCAB))
     loss = partial(batch_loss, model, length_weighting=length_weighting)
 
     def guess_loss(phi, theta, features, *data):
@@ -84,6 +93,7 @@ def algorithm1(
 
     def joint(params, moments, features, batch, keys, beta, key):
         gradients, bounds = jax.grad(joint_loss, has_aux=True)(params, features, batch, keys.theta, beta)
+        gradients = summed(gradients, data)
         theta, theta_moments = climb(moments.theta, params.theta, gradients.theta)
         phi, phi_moments = climb(moments.phi, params.phi, gradients.phi)
         return Params(theta, phi), Params(theta_moments, phi_moments), gradients, bounds
@@ -93,8 +103,10 @@ def algorithm1(
         psi, evidence = model.encode(phi, features), model.evidence(theta, batch)
         psi = refine_batch(refinement, model, theta, psi, evidence, keys.refine, key, beta=beta)
         of_theta, bounds = jax.grad(loss, has_aux=True)(theta, psi, batch, keys.theta, beta)
+        of_theta = summed(of_theta, data)
         theta, theta_moments = climb(moments.theta, theta, of_theta)
         of_phi, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, keys.phi, beta)
+        of_phi = summed(of_phi, data)
         phi, phi_moments = climb(moments.phi, phi, of_phi)
         return Params(theta, phi), Params(theta_moments, phi_moments), Params(of_theta, of_phi), bounds
 
@@ -104,17 +116,18 @@ def algorithm1(
         keys = Keys(*(document_keys(jax.random.fold_in(key, use), batch) for use in range(len(Keys._fields))))
         features = model.features(batch.counts)
         if input_dropout:
-            features = drop_words(features, keys.dropout, input_dropout)
+            features = drop_words(features, keys.dropout, input_dropout, vocab_axis=vocab)
         update = alternating if refinement.num_steps else joint
         step_key = jax.random.fold_in(jax.random.fold_in(key, len(keys)), count)
         climbed, grown, gradients, bounds = update(params, moments, features, batch, keys, beta, step_key)
-        elbo = jnp.sum(bounds)
-        finite = jax.tree.map(_all_finite, gradients, climbed)
+        elbo = summed(jnp.sum(bounds), data)
+        finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), gradients, climbed)
         whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
         params, moments = _where(whole, (climbed, grown), (params, moments))
-        return State(params, moments, count + 1), Info(elbo, jnp.sum(batch.length), whole, bounds, finite)
+        stepped = State(params, moments, count + 1)
+        return stepped, Info(elbo, summed(jnp.sum(batch.length), data), whole, gathered(bounds, data), finite)
 
-    return jax.jit(step, donate_argnums=0)
+    return sharding.over(mesh, step, gives=lambda share: (share, P()), donate_argnums=0)
 
 
 def batch_loss(

@@ -9,8 +9,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import logsumexp
 
 from dlgm_jax import networks, sparse
+from dlgm_jax.collectives import logsumexp_across, shared, summed
 from dlgm_jax.distributions import gaussian
 from dlgm_jax.inference import elbo as bounds
 from dlgm_jax.inference import fisher
@@ -96,40 +98,58 @@ def evidence(theta: Theta, counts: Array) -> Evidence:
     return Evidence(weights @ x, bias @ x, jnp.sum(x))
 
 
-def batch_evidence(theta: Theta, batch: Batch) -> Evidence:
+def batch_evidence(theta: Theta, batch: Batch, *, vocab_axis: str | None = None) -> Evidence:
     """`evidence` of every document of a batch, by one sparse product."""
     weights, bias = theta.output
-    xw = sparse.product(batch.counts, jnp.concatenate([weights, bias[None]]).T)
+    xw = summed(sparse.product(batch.counts, jnp.concatenate([weights, bias[None]]).T), vocab_axis)
     return Evidence(xw[:, :-1], xw[:, -1], batch.length)
 
 
-def log_likelihood(theta: Theta, z: Array, evidence: Evidence) -> Array:
+def log_likelihood(theta: Theta, z: Array, evidence: Evidence, *, vocab_axis: str | None = None) -> Array:
     """log p(x|z) = h.(W x) + b.x - N logsumexp(h W + b) in nats, h = MLP(z); base measure dropped.
 
     z [..., K] and evidence with the same leading axes -> [...], for reverse-mode differentiation. A batch given so
     has one gradient in theta, where `vmap` would first make one for each document.
     """
     h = networks.mlp(theta.hidden, z)
-    normaliser = logsumexp_linear(h, *theta.output)
+    normaliser = logsumexp_across(logsumexp_linear(shared(h, vocab_axis), *theta.output), vocab_axis)
     return jnp.sum(h * evidence.xw, axis=-1) + evidence.xb - evidence.length * normaliser
 
 
-def token_scores(theta: Theta, z: Array, key: Array, *, num_words: int = WORDS_A_DRAW) -> Array:
+def token_scores(
+    theta: Theta, z: Array, key: Array, *, num_words: int = WORDS_A_DRAW, vocab_axis: str | None = None
+) -> Array:
     """grad_z log mu_w(z) for `num_words` words w drawn from mu(z), one from each of as many strata: [num_words, K]."""
     h, pull_back = jax.vjp(partial(networks.mlp, theta.hidden), z)
-    mu = jax.nn.softmax(networks.affine(theta.output, h))
+    logits = networks.affine(theta.output, h)
+    mu = jnp.exp(logits - logsumexp_across(logsumexp(logits), vocab_axis)) if vocab_axis else jax.nn.softmax(logits)
     below = jnp.cumsum(mu)
     strata = (jnp.arange(num_words) + jax.random.uniform(key, (num_words,), mu.dtype)) / num_words
-    words = jnp.minimum(jnp.searchsorted(below, strata * below[-1]), mu.size - 1)
     weights = theta.output.weights
-    return jax.vmap(lambda score: pull_back(score)[0])(weights[:, words].T - weights @ mu)
+    drawn = _drawn_columns(weights, below, strata, vocab_axis)
+    return jax.vmap(lambda score: pull_back(score)[0])(drawn.T - summed(weights @ mu, vocab_axis))
 
 
-@jax.jit
-def token_information(theta: Theta, key: Array) -> Information:
+def _drawn_columns(weights: Array, below: Array, strata: Array, vocab_axis: str | None) -> Array:
+    if vocab_axis is None:
+        words = jnp.minimum(jnp.searchsorted(below, strata * below[-1]), below.size - 1)
+        return weights[:, words]
+    here, ends = jax.lax.axis_index(vocab_axis), jnp.cumsum(jax.lax.all_gather(below[-1], vocab_axis))
+    strata = strata * ends[-1]
+    owner = jnp.minimum(jnp.searchsorted(ends, strata), ends.size - 1)
+    start = jnp.where(here > 0, ends[here - 1], 0)
+    words = jnp.minimum(jnp.searchsorted(below, strata - start), below.size - 1)
+    return summed(jnp.where(owner == here, weights[:, words], 0), vocab_axis)
+
+
+@partial(jax.jit, static_argnames="vocab_axis")
+def token_information(theta: Theta, key: Array, *, vocab_axis: str | None = None) -> Information:
     """The Fisher information of one token under the model, [K, K], for the `fisher` refiner."""
     return fisher.token_information(
-        partial(token_scores, theta), key, latent_dim=latent_dim(theta), dtype=theta.output.weights.dtype
+        partial(token_scores, theta, vocab_axis=vocab_axis),
+        key,
+        latent_dim=latent_dim(theta),
+        dtype=theta.output.weights.dtype,
     )
 
 
@@ -185,17 +205,25 @@ def sample(params: Params, key: Array, length) -> Array:
     return jax.random.multinomial(words_key, length, jnp.exp(log_probs(theta, z)))
 
 
-def dlgm(features: Callable[[Csr], Csr], **sizes) -> Model:
-    """Algorithm 1's model for flat batches; `sizes` are the keyword arguments of `init_params`."""
+def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **sizes) -> Model:
+    """Algorithm 1's model for flat batches; `sizes` are the keyword arguments of `init_params`.
+
+    With a `vocab_axis`, each of its devices has a block of the columns of theta's output, of the rows of phi's first
+    layer and of the batch, and `features` are of that block; what is not of words is the same on all.
+    """
+
+    def product(matrix: Csr, weights: Array) -> Array:
+        return summed(sparse.product(matrix, weights), vocab_axis)
+
     return Model(
         init=partial(init_params, **sizes),
         features=features,
-        encode=partial(_infer, product=sparse.product),
-        evidence=batch_evidence,
-        log_likelihood=log_likelihood,
+        encode=partial(_infer, product=product),
+        evidence=partial(batch_evidence, vocab_axis=vocab_axis),
+        log_likelihood=partial(log_likelihood, vocab_axis=vocab_axis),
         log_probs=log_probs,
         prior=gaussian.kl_to_standard,
-        information=token_information,
+        information=partial(token_information, vocab_axis=vocab_axis),
     )
 
 

@@ -75,3 +75,60 @@ def test_an_empty_batch_of_empty_documents():
     batch = batches.gather(as_corpus(np.zeros((3, 4), int)), np.arange(3), 4, (1024,))
     assert not dense(batch, 4).any()
     assert batch.mask.tolist() == [1, 1, 1, 0]
+
+
+def test_blocks_hold_what_the_batch_holds():
+    """Every part and block, put side by side; parts of no documents, and blocks of no words, among them."""
+    sparse = COUNTS.copy()
+    sparse[:, 5:10] = 0
+    corpus = as_corpus(sparse[:, :10])
+    sizes, whole = batches.padded_sizes(3, corpus), batches.padded_sizes(12, corpus)
+    for blocks in (batches.Blocks(4, 1, (0, 1, 2, 3)), batches.Blocks(4, 2, (0, 1, 2, 3))):
+        split = list(batches.epoch_batches(corpus, 12, seed=1, epoch=2, sizes=sizes, blocks=blocks))
+        plain = list(batches.epoch_batches(corpus, 12, seed=1, epoch=2, sizes=whole))
+        assert len(split) == len(plain) == 5
+        for ours, theirs in zip(split, plain):
+            width = 10 // blocks.vocab
+            parts = [
+                np.hstack([dense(block_of(ours, part, column), width) for column in range(blocks.vocab)])
+                for part in range(4)
+            ]
+            np.testing.assert_array_equal(np.vstack(parts), dense(theirs, 10))
+            for name in ("length", "document", "mask"):
+                np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+            assert ours.counts.values.shape[:2] == (4, blocks.vocab)
+            assert ours.counts.values.shape[2] in sizes
+
+
+def block_of(batch, part, column):
+    """One block as a batch of its own."""
+    rows = slice(part * 3, part * 3 + 3)
+    counts = type(batch.counts)(*(leaf[part, column] for leaf in batch.counts))
+    return batch._replace(counts=counts, mask=batch.mask[rows], document=batch.document[rows])
+
+
+def test_a_process_reads_its_own_parts_and_pads_as_the_others(monkeypatch):
+    rng = np.random.default_rng(3)
+    counts = np.zeros((40, 3000), int)
+    for row, number in enumerate(rng.integers(1, 1500, 40)):
+        counts[row, rng.choice(3000, number, replace=False)] = 1
+    corpus = as_corpus(counts)
+    sizes, read = batches.padded_sizes(4, corpus), []
+    rows = Corpus.rows
+    monkeypatch.setattr(Corpus, "rows", lambda corpus, documents: read.append(documents) or rows(corpus, documents))
+
+    def epoch_of(*parts):
+        read.clear()
+        blocks = batches.Blocks(4, 2, parts)
+        return list(batches.epoch_batches(corpus, 16, seed=0, epoch=0, sizes=sizes, blocks=blocks)), np.hstack(read)
+
+    together, everything = epoch_of(0, 1, 2, 3)
+    assert sorted(everything) == list(range(40))
+    for parts in ((0, 1), (2,), (3, 1)):
+        own, some = epoch_of(*parts)
+        wanted = [b.document.reshape(4, 4)[part][b.mask.reshape(4, 4)[part] > 0] for b in together for part in parts]
+        assert sorted(some) == sorted(np.hstack(wanted))
+        for ours, all_of_it in zip(own, together):
+            for mine, theirs in zip(ours.counts, all_of_it.counts):
+                np.testing.assert_array_equal(mine, theirs[list(parts)])
+            np.testing.assert_array_equal(ours.length, all_of_it.length)

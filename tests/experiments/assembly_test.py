@@ -42,11 +42,11 @@ def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
     assembly.training_step()
     _, settings = calls["algorithm1"][0]
     assert settings.pop("refinement") == (6, 0.02, 0.3)
-    assert settings == {"kl_anneal_steps": 11, "input_dropout": 0.25, "length_weighting": 0.5}
+    assert settings == {"kl_anneal_steps": 11, "input_dropout": 0.25, "length_weighting": 0.5, "mesh": None}
     assert calls["optimiser"] == (0.001, {"weight_decay": 0.125})
     assembly.score_with(iwae_samples=5)
     _, settings = calls["scorer"][0]
-    assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "iwae_samples": 5}
+    assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "iwae_samples": 5, "mesh": None}
 
 
 def test_m_minus_1_evaluations():
