@@ -1,6 +1,7 @@
 """The command line: flags in, one line out when they are wrong."""
 
 import logging
+import os
 import signal
 import sys
 import textwrap
@@ -131,13 +132,16 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     except OSError as error:
         _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() > 1:
+            _stop("another process is gone; the same commands go on from the last checkpoint", REQUEUE)
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
     except NonFinite as error:
         _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
     except Stopped as stopped:
-        _stop(f"stopped {stopped}; the same command goes on from there", REQUEUE)
+        _say(f"stopped {stopped}; the same command goes on from there")
+        sys.exit(REQUEUE)
     except Terminated:
         _stop("stopped; the same command begins anew", REQUEUE)
     except KeyboardInterrupt:
@@ -161,8 +165,14 @@ def _unraisable(what: Any) -> None:
 
 
 def _stop(message: str, code: int) -> None:
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    _say(message)
+    if jax.distributed.is_initialized():
+        os._exit(code)  # the others may wait for this process, and it would wait for them
     sys.exit(code)
+
+
+def _say(message: str) -> None:
+    print("error:", " ".join(message.split()), file=sys.stderr, flush=True)
 
 
 def _own(name: str, flag) -> Any:

@@ -6,20 +6,20 @@ python -m experiments.train --preset=paper --dataset=FOLDER --model=1 --M=1
 
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
-import jax
 import numpy as np
 from tqdm import tqdm
 
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
-from dlgm_jax.learning import loop
+from dlgm_jax.learning import loop, sharding
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores, unigram_perplexity
 from dlgm_jax.types import BadInput
-from experiments import report
+from experiments import hosts, report
 from experiments import workdir as folder
 from experiments.assembly import (
     INTROSPECT,
@@ -34,7 +34,7 @@ from experiments.assembly import (
 )
 from experiments.command import Command, parse, run_main
 from experiments.dry_run import expectations
-from experiments.pauses import Clock, Pauses, listening
+from experiments.pauses import Clock, Pauses
 from experiments.plots import plot_curves
 
 OWN_FLAGS = {
@@ -47,7 +47,7 @@ OWN_FLAGS = {
     "on_nonfinite": ("stop", "what a step does that is not finite: stop, or skip its documents"),
     "max_skips": (10, "steps of a run that may be skipped"),
     "dry_run": (False, "say what would run, its memory and time, and train nothing"),
-}
+} | hosts.FLAGS
 
 
 def main(argv: list[str]) -> None:
@@ -55,35 +55,43 @@ def main(argv: list[str]) -> None:
     config = command.config()
     most_skips = check(command)
     workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
+    hosts.join(command)
     prepare_runtime()
     choose_precision(config.precision)
+    mesh = sharding.mesh(command.own["mesh"], config.batch_size)
 
     if command.own["dry_run"]:
-        print(expectations(assemble(config)))
+        print(expectations(assemble(config, mesh=mesh)))
         return
     folder.check(workdir, config)
     tables = folder.finished_report(workdir, config)
     if tables:
         print(tables, end="")
         return
+    sharding.together("looked")
 
-    with listening() as asked:
-        assembly = assemble(config)
-        with folder.locked(workdir):
-            run(assembly, workdir, Pauses(asked, Clock(command.own["checkpoint_minutes"])), most_skips)
+    with hosts.listening() as asked:
+        assembly = assemble(config, mesh=mesh)
+        hosts.check_same("--dataset", assembly.train.fingerprint())
+        due = hosts.agreed(Clock(command.own["checkpoint_minutes"]))
+        with folder.locked(workdir) if hosts.first() else nullcontext():
+            run(assembly, workdir, Pauses(asked, due), most_skips)
 
 
 def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> None:
     """Trains, scores and reports, from the last checkpoint on. Raises Stopped."""
     config = assembly.config
-    folder.claim(workdir, assembly)
+    if hosts.first():
+        folder.claim(workdir, assembly)
+    sharding.together("claimed")
 
     checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
-    like = jax.eval_shape(assembly.init_state)
+    like = assembly.shapes()
     state, progress, damaged = loop.restore(like, checkpoints, best)
     metrics = folder.Metrics(workdir)
-    metrics.rewind(progress.epoch)
-    folder.settle(workdir, config)
+    if hosts.first():
+        metrics.rewind(progress.epoch)
+        folder.settle(workdir, config)
     for line in damaged:
         print(f"Note: {line}; an older one is taken.")
     print(first_line(assembly, workdir, progress), flush=True)
@@ -112,6 +120,9 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> N
         score = assembly.score_with(iwae_samples=config.eval_iwae_samples, watched=pauses.watched)
     print(f"Scoring the best epoch, {progress.best_epoch}, on validation, test and train ...", flush=True)
     scores = {split: score(params, split) for split in ("validation", "test", "train")}
+    params = sharding.whole(params)
+    if not hosts.first():
+        return
     for split in ("test", "train"):
         metrics.append(split, progress.best_epoch, scores[split])
 
@@ -197,6 +208,7 @@ class Bar(tqdm):
             dynamic_ncols=True,
             smoothing=0.05,
             mininterval=0.1 if sys.stderr.isatty() else 20,
+            disable=not hosts.first(),
         )
         self._metrics, self._began, self._validation = metrics, time.monotonic(), ""
 
@@ -215,7 +227,9 @@ class Bar(tqdm):
         self.set_description_str(f"after epoch {epoch}", refresh=False)
         self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}")
         seconds = time.monotonic() - self._began
-        self._metrics.append("validation", epoch, scores, train_elbo_per_word=elbo_per_word, seconds=round(seconds, 2))
+        if hosts.first():
+            facts = {"train_elbo_per_word": elbo_per_word, "seconds": round(seconds, 2)}
+            self._metrics.append("validation", epoch, scores, **facts)
 
 
 if __name__ == "__main__":

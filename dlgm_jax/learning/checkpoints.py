@@ -20,6 +20,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from dlgm_jax.data.corpus import reason
+from dlgm_jax.learning.sharding import together
 from dlgm_jax.types import BadInput
 
 ARRAYS, PROGRESS, MANIFEST = "arrays", "progress.json", "manifest.json"
@@ -66,6 +67,7 @@ class Checkpoints:
         saving, self._saving = self._saving, None
         if saving:
             saving.result()
+            together("saved")
 
     def restore(self, number: int, like: Any) -> tuple[Any, dict]:
         """The tree of a number, in the structure, shapes, types and (where it has them) shardings of `like`, and its

@@ -11,6 +11,7 @@ import numpy as np
 
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores
+from dlgm_jax.learning.sharding import together
 from dlgm_jax.learning.steps import Info, State
 from dlgm_jax.types import Array, BadInput, Batch, NonFinite, Params
 
@@ -217,6 +218,7 @@ def restore(like: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[Sta
         except BadInput as error:
             damaged.append(str(error))
             continue
+        together("restored")  # before anything goes that others may still look at
         checkpoints.forget_after(number)
         best.forget_after(progress.epoch)
         return state, progress, damaged

@@ -95,6 +95,12 @@ def whole(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True) if jax.process_count() > 1 else jax.device_get(tree)
 
 
+def together(where: str) -> None:
+    """Waits until all processes are here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(where)
+
+
 def blocks(mesh: Mesh) -> Blocks:
     """How batches are split for a mesh, and which parts of them the devices of this process need."""
     here = jax.process_index()

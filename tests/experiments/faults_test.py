@@ -202,11 +202,15 @@ def test_a_full_and_a_read_only_disk_are_one_line_and_lose_nothing(command, nvdm
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([*NAMESPACE, script], cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
-    full, read_only = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2, done.stderr
+    full, read_only = errors
     assert "No space left on device" in full, done.stderr
     assert "Read-only file system" in read_only
-    assert "Traceback" not in done.stderr
-    assert [line for line in done.stdout.splitlines() if line.startswith("code")] == ["code 2", "code 2", "code 0"]
+    assert "Traceback" not in done.stderr, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("code")] == ["code 2", "code 2", "code 0"], (
+        done.stdout
+    )
     assert "goes on after epoch" in done.stdout
     assert command("train", *settings, f"--workdir={tmp_path}/straight")[0] == 0
     assert lines(tmp_path / "saved") == lines(tmp_path / "straight")
