@@ -1,6 +1,6 @@
 """What meshes of eight virtual devices compute beside one device, as JSON; `sharding_test` runs it and judges.
 
-python -m tests.learning.on_eight_devices FOLDER    (a small corpus in the NVDM form, and room for checkpoints)
+python -m tests.learning.on_eight_devices CORPUS ROOM    (a small one in the NVDM form; a folder for checkpoints)
 """
 
 import json
@@ -179,16 +179,16 @@ def operators():
     return {"gaps": gaps, "flags": [bool(flag) for flag in flags], "order": order.tolist()}
 
 
-def assemblies(folder: Path):
+def assemblies(corpus: str, room: Path):
     """Two epochs and the scores of an assembly; the middle goes through a checkpoint to another mesh."""
     config = Config(
-        dataset=str(folder), M=3, eval_M=3, K=3, generative_widths=(5,), inference_widths=(6,), batch_size=64,
+        dataset=corpus, M=3, eval_M=3, K=3, generative_widths=(5,), inference_widths=(6,), batch_size=64,
         valid_size=40, eval_iwae_samples=2, model=None,
     ).resolved()  # fmt: skip
     found = {}
     for texts in (("none", "none"), ("data:8", "data:4,vocab:2")):
         state, elbo = None, 0.0
-        checkpoints = Checkpoints(folder / "checkpoints" / "-".join(texts).replace(":", ""))
+        checkpoints = Checkpoints(room / "-".join(texts).replace(":", ""))
         for epoch, text in enumerate(texts):
             assembly = assemble(config, mesh=None if text == "none" else sharding.mesh(text, 64))
             state = assembly.init_state() if state is None else checkpoints.restore(0, assembly.shapes())[0]
@@ -204,11 +204,11 @@ def assemblies(folder: Path):
     return found
 
 
-def main(folder: str) -> None:
+def main(corpus: str, room: str) -> None:
     found = {
         "float32": {"adam": traces("adam", MESHES, jnp.float32)},
         "init": inits(("data:8", "data:2,vocab:4")),
-        "assemblies": assemblies(Path(folder)),
+        "assemblies": assemblies(corpus, Path(room)),
     }
     with jax.enable_x64(True):
         found["operators"] = operators()
@@ -222,4 +222,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,6 +17,7 @@ from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.learning import sharding
 from dlgm_jax.types import BadInput
 
+ROOT = Path(__file__).parents[2]
 FLAGS = (  # eight devices, and quick compilation
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0 "
     "--xla_llvm_disable_expensive_passes=true"
@@ -37,9 +39,10 @@ def found(tmp_path_factory, nvdm_folder):
     with open(folder / "on_eight_devices.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
-            command = [sys.executable, "-m", "tests.learning.on_eight_devices", str(nvdm_folder)]
+            room = tmp_path_factory.mktemp("checkpoints")
+            command = [sys.executable, "-m", "tests.learning.on_eight_devices", str(nvdm_folder), str(room)]
             environment = os.environ | {"XLA_FLAGS": FLAGS, "JAX_PLATFORMS": "cpu"}
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr[-3000:]
             printed.write_text(done.stdout)
     return json.loads(printed.read_text())
