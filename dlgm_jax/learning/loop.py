@@ -70,9 +70,11 @@ class Pauses(Protocol):
 
     def stop(self) -> bool:
         """Whether to save and stop now."""
+        ...
 
     def save(self) -> bool:
         """Whether to save now."""
+        ...
 
 
 class Pass:
