@@ -52,8 +52,13 @@ class Checkpoints:
         return max(self.numbers(), default=None)
 
     def save(self, number: int, tree: Any, progress: dict) -> None:
-        """Begins to save; `wait` or the next `save` waits for the end. Raises OSError when the last one failed."""
+        """Begins to save; `wait` or the next `save` waits for the end. A number that is there stays as it is.
+
+        Raises OSError when the last one failed.
+        """
         self.wait()
+        if number in self.numbers():
+            return
         place = self.folder / str(number)
         if _writes():
             shutil.rmtree(place, ignore_errors=True)
