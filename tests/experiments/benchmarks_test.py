@@ -8,7 +8,7 @@ import pytest
 
 from dlgm_jax import BadInput, init_params
 from experiments.assembly import assemble
-from experiments.benchmarks import jacobian, peers, refinement, scaling, step
+from experiments.benchmarks import jacobian, meshes, peers, refinement, scaling, step
 from experiments.config import Config
 
 ARGUMENTS = {
@@ -40,6 +40,16 @@ def test_a_benchmark_prints_its_tables_and_writes_them(benchmark, nvdm_folder, t
         assert np.isfinite(numbers).all()
     assert record["taken_on"]["threads"] >= 1
     assert str(path) in printed
+
+
+def test_meshes_compare_with_one_device(tmp_path, capsys):
+    path = tmp_path / "meshes.json"
+    asked = ["--meshes=data:1;vocab:1", "--steps=4", "--vocab=30", "--documents=64", "--batch_size=16", "--K=3"]
+    meshes.main(["meshes", *asked, f"--output={path}"])
+    rows = json.loads(path.read_text())["Meshes"]
+    assert [row["mesh"] for row in rows] == ["one device", "data:1", "vocab:1"]
+    assert all(row["away, all"] == 0 and row["state, MB a device"] > 0 for row in rows)
+    assert str(path) in capsys.readouterr().out
 
 
 def test_an_even_m_is_refused_for_fisher(nvdm_folder):
