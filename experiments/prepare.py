@@ -8,14 +8,10 @@ python -m experiments.prepare --input=counts.svmlight --index_base=1 --output=co
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.alignment import align
-from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import (
     TEXT,
     Texts,
@@ -32,6 +28,7 @@ from dlgm_jax.data.text import WORD, Analyser, Text, analyser, chosen_words, enc
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
+from experiments.contents import Dropped, Summary, summary
 from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading
 from experiments.locks import held
 
@@ -47,17 +44,6 @@ OWN_FLAGS = {
     "drop_headers": (False, "of texts: leave out what stands before the first empty line"),
 } | INPUT_FLAGS
 OF_TEXTS = ("keep", "token_pattern", "drop_headers")
-
-
-@dataclass
-class Dropped:
-    """What a user should know was left out."""
-
-    documents: int = 0  # without a word of the vocabulary
-    words: int = 0  # of training documents
-    tokens: int = 0  # that these words are, where it was counted
-    unknown: int = 0  # tokens of test documents whose words no training document has
-    analysed: int = 0  # tokens of texts before those that --vocab does not have are left out
 
 
 def main(argv: list[str]) -> None:
@@ -87,7 +73,7 @@ def main(argv: list[str]) -> None:
     print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
 
 
-def write(output: Path, source: Source, origin: dict[str, str], label: str) -> dict[str, "Summary"]:
+def write(output: Path, source: Source, origin: dict[str, str], label: str) -> dict[str, Summary]:
     """Writes the corpus, whole or not at all, and says what it holds. Raises BadInput for a `label` of no document."""
     output.parent.mkdir(parents=True, exist_ok=True)
     lock = output.parent / f".{output.name}.lock"
@@ -101,7 +87,7 @@ def write(output: Path, source: Source, origin: dict[str, str], label: str) -> d
             lock.unlink(missing_ok=True)
 
 
-def written(writer: compact.Writer, source: Source, label: str) -> dict[str, "Summary"]:
+def written(writer: compact.Writer, source: Source, label: str) -> dict[str, Summary]:
     """Gives all documents to a writer."""
     splits: dict[str, Summary] = {}
     for split, corpus in progress(source.read(), "writing"):
@@ -234,55 +220,6 @@ def kept_words(paths: Iterable[str]) -> set[str]:
     """The words of rated pairs, as a vocabulary of lower-cased letters would hold them."""
     words = {word for path in paths for pair in read_pairs(path) for word in pair[:2]}
     return {form for word in words for form in (word.lower(), word.lower().replace("-", ""))}
-
-
-@dataclass
-class Summary:
-    """What a split holds, added up part by part."""
-
-    documents: int = 0
-    tokens: int = 0
-    entries: int = 0
-    longest: int = 0
-    empty: int = 0
-    labelled: int = 0
-
-    def add(self, corpus: Corpus) -> None:
-        """Takes some more documents."""
-        self.documents += corpus.num_documents
-        self.tokens += int(corpus.lengths.sum())
-        self.entries += corpus.counts.nnz
-        self.longest = max(self.longest, int(corpus.lengths.max()))
-        self.empty += int(np.sum(corpus.lengths == 0))
-        self.labelled += sum(map(bool, corpus.labels or ()))
-
-
-def labels(found: Summary) -> str:
-    """Whether the labels of a split are whole."""
-    if 0 < found.labelled < found.documents:
-        return f"labels left out, since only {found.labelled:,} documents have one"
-    return "labelled" if found.labelled else "no labels"
-
-
-def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> str:
-    """What the corpus holds and what was left out."""
-    lines = [
-        f"{name:<11}{found.documents:>9,} documents, {vocab_size:,} words, {found.tokens:,} tokens, "
-        f"{found.entries:,} non-zeros ({100 * found.entries / (found.documents * vocab_size):.2f}%), "
-        f"longest document {found.longest:,}, empty {found.empty:,}, {labels(found)}"
-        for name, found in splits.items()
-    ]
-    if dropped.documents:
-        lines.append(f"Left out: {dropped.documents:,} documents without a word of the vocabulary.")
-    if dropped.words:
-        tokens = f", {dropped.tokens:,} tokens" if dropped.tokens else ""
-        lines.append(f"Left out: {dropped.words:,} words of training documents, too rare or stop words{tokens}.")
-    if dropped.unknown:
-        lines.append(f"Left out: {dropped.unknown:,} tokens of test documents, whose words no training document has.")
-    outside = dropped.analysed - sum(found.tokens for found in splits.values())
-    if dropped.analysed and outside:
-        lines.append(f"Left out: {outside:,} of {dropped.analysed:,} tokens, whose words are not in --vocab.")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

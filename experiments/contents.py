@@ -1,0 +1,67 @@
+"""What a corpus that was made holds, and what was left out of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlgm_jax.data.corpus import Corpus
+
+
+@dataclass
+class Dropped:
+    """What a user should know was left out."""
+
+    documents: int = 0  # without a word of the vocabulary
+    words: int = 0  # of training documents
+    tokens: int = 0  # that these words are, where it was counted
+    unknown: int = 0  # tokens of test documents whose words no training document has
+    analysed: int = 0  # tokens of texts before those that --vocab does not have are left out
+
+
+@dataclass
+class Summary:
+    """What a split holds, added up part by part."""
+
+    documents: int = 0
+    tokens: int = 0
+    entries: int = 0
+    longest: int = 0
+    empty: int = 0
+    labelled: int = 0
+
+    def add(self, corpus: Corpus) -> None:
+        """Takes some more documents."""
+        self.documents += corpus.num_documents
+        self.tokens += int(corpus.lengths.sum())
+        self.entries += corpus.counts.nnz
+        self.longest = max(self.longest, int(corpus.lengths.max()))
+        self.empty += int(np.sum(corpus.lengths == 0))
+        self.labelled += sum(map(bool, corpus.labels or ()))
+
+
+def labels(found: Summary) -> str:
+    """Whether the labels of a split are whole."""
+    if 0 < found.labelled < found.documents:
+        return f"labels left out, since only {found.labelled:,} documents have one"
+    return "labelled" if found.labelled else "no labels"
+
+
+def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> str:
+    """What the corpus holds and what was left out."""
+    lines = [
+        f"{name:<11}{found.documents:>9,} documents, {vocab_size:,} words, {found.tokens:,} tokens, "
+        f"{found.entries:,} non-zeros ({100 * found.entries / (found.documents * vocab_size):.2f}%), "
+        f"longest document {found.longest:,}, empty {found.empty:,}, {labels(found)}"
+        for name, found in splits.items()
+    ]
+    if dropped.documents:
+        lines.append(f"Left out: {dropped.documents:,} documents without a word of the vocabulary.")
+    if dropped.words:
+        tokens = f", {dropped.tokens:,} tokens" if dropped.tokens else ""
+        lines.append(f"Left out: {dropped.words:,} words of training documents, too rare or stop words{tokens}.")
+    if dropped.unknown:
+        lines.append(f"Left out: {dropped.unknown:,} tokens of test documents, whose words no training document has.")
+    outside = dropped.analysed - sum(found.tokens for found in splits.values())
+    if dropped.analysed and outside:
+        lines.append(f"Left out: {outside:,} of {dropped.analysed:,} tokens, whose words are not in --vocab.")
+    return "\n".join(lines)
