@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,7 +17,7 @@ from dlgm_jax.data.corpus import shown
 from dlgm_jax.learning.loop import Stopped
 from dlgm_jax.types import BadInput, NonFinite
 from experiments.config import PRESETS, Config
-from experiments.pauses import REQUEUE
+from experiments.pauses import REQUEUE, SIGNALS
 
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 # flags that may be given several times, and what then stands between their values
@@ -132,20 +133,27 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     except OSError as error:
         _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):
+            _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
         if jax.process_count() > 1:
             _stop("another process is gone; the same commands go on from the last checkpoint", REQUEUE)
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
+        raise
     except NonFinite as error:
         _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
     except Stopped as stopped:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         _say(f"stopped {stopped}; the same command goes on from there")
         sys.exit(REQUEUE)
     except Terminated:
-        _stop("stopped; the same command begins anew", REQUEUE)
+        _stop("stopped; run the same command again", REQUEUE)
     except KeyboardInterrupt:
-        _stop("stopped by the keyboard; the same command begins anew", 130)
+        _stop("stopped by the keyboard; run the same command again", 130)
+    except Exception:
+        if not jax.distributed.is_initialized():
+            raise
+        traceback.print_exc()
+        os._exit(1)  # as in `_stop`
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -1,16 +1,19 @@
 """Several processes as one run, on JAX's own distributed runtime. The first of them writes and speaks for all."""
 
+import json
 import os
 import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from dlgm_jax.learning.sharding import same
 from dlgm_jax.types import BadInput
 from experiments import pauses
 from experiments.command import Command
@@ -58,19 +61,20 @@ def first() -> bool:
     return jax.process_index() == 0
 
 
-def check_same(what: str, digest: str) -> None:
-    """Raises BadInput when this process has something else than the first one; `digest` is hexadecimal."""
-    if jax.process_count() > 1:
-        mine = np.frombuffer(bytes.fromhex(digest), np.uint8)
-        if not np.array_equal(multihost_utils.broadcast_one_to_all(mine), mine):
-            raise BadInput(f"{what}: expected what the first process has, found something else in this one")
+def check_same(what: dict[str, Any]) -> None:
+    """Raises BadInput, naming what, when this process was given something else than the first one."""
+    other = [name for name, value in what.items() if not same(json.dumps(value, sort_keys=True, default=str))]
+    if other:
+        raise BadInput(
+            f"{', '.join(other)}: expected what the first process was given, found something else in this one"
+        )
 
 
 @contextmanager
 def listening() -> Iterator[Callable[[], bool]]:
-    """As `pauses.listening`; of several processes all stop at the same step, whichever of them is asked.
+    """As `pauses.listening`, of one process. Several stop at the same step, whichever of them is asked.
 
-    JAX's runtime hears SIGTERM itself, and agrees on the step; the other signals are handed to it.
+    JAX's runtime hears SIGTERM itself and agrees on the step; others are handed to it, a second says no more.
     """
     if jax.process_count() == 1:
         with pauses.listening() as asked:

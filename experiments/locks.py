@@ -21,7 +21,8 @@ def held(path: Path, what: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise BadInput(f"{what}: expected that no one writes to it, found {file.read(80)} there") from error
+            found = file.read(80) or "another process"
+            raise BadInput(f"{what}: expected that no one writes to it, found {found} there") from error
         file.truncate(0)
         file.write(f"process {os.getpid()} of {platform.node()}")
         file.flush()

@@ -9,7 +9,9 @@ import time
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -72,10 +74,18 @@ def main(argv: list[str]) -> None:
 
     with hosts.listening() as asked:
         assembly = assemble(config, mesh=mesh)
-        hosts.check_same("--dataset", assembly.train.fingerprint())
+        hosts.check_same(given(assembly, workdir, most_skips))
         due = hosts.agreed(Clock(command.own["checkpoint_minutes"]))
         with folder.locked(workdir) if hosts.first() else nullcontext():
+            folder.check(workdir, config)  # again: another run may have been here meanwhile
             run(assembly, workdir, Pauses(asked, due), most_skips)
+
+
+def given(assembly: Assembly, workdir: Path, most_skips: int) -> dict[str, Any]:
+    """What all processes of a run must agree on."""
+    flags = assembly.config.to_json() | {"dataset": None}  # the folder may have another name elsewhere
+    counts = [corpus.fingerprint() for corpus in assembly.splits.values()]
+    return {"flags": flags, "--workdir": str(workdir.resolve()), "--max_skips": most_skips, "--dataset": counts}
 
 
 def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> None:
@@ -145,13 +155,15 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> st
     """What will run and where the results go."""
     config, train = assembly.config, assembly.train
     remark = f"Note: {assembly.remark}.\n" if assembly.remark else ""
+    there, used = jax.device_count(), assembly.mesh.size if assembly.mesh else 1
+    devices = f" on {used} of {there} devices" if there > 1 else ""
     how = described(config.refiner, training_refinement(config), config, assembly.batch_size, train.vocab_size)
     start = f"goes on after epoch {progress.epoch}" if progress.epoch or progress.batches else "begins"
     if progress.batches:
         start += f" and {progress.batches} steps"
     return (
         f"{remark}{config.name} on {config.dataset} ({train.num_documents:,} documents, {train.vocab_size:,} words) "
-        f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps, documents {how}; "
+        f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps{devices}, documents {how}; "
         f"results go to {workdir}/"
     )
 

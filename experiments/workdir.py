@@ -15,13 +15,13 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.corpus import Documents, shown
+from dlgm_jax.learning.checkpoints import NEW, write_whole
 from dlgm_jax.run import read_config
 from dlgm_jax.types import BadInput
 from experiments.assembly import Assembly
 from experiments.config import Config
 from experiments.locks import held
 
-NEW = ".new"  # of a file that is being written
 LOCK = "lock"
 MEASUREMENT = {"split": str, "epoch": int, "perplexity": float | None, "perplexity_refined": float | None}
 PACKAGES = ("dlgm-jax", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "orbax-checkpoint", "scikit-learn")
@@ -80,8 +80,8 @@ def claim(workdir: Path, assembly: Assembly) -> None:
 
 def settle(workdir: Path, config: Config) -> None:
     """Writes config.json for what will run now, and takes an earlier end back; last of all that can be refused."""
-    write_whole(workdir / "config.json", json.dumps(config.to_json(), indent=2) + "\n")
     (workdir / "report.txt").unlink(missing_ok=True)
+    write_whole(workdir / "config.json", json.dumps(config.to_json(), indent=2) + "\n")
 
 
 def check_corpus(workdir: Path, splits: dict[str, Documents]) -> None:
@@ -161,10 +161,3 @@ def _at_least(name: str, now: int, before: int) -> bool:
     if name == "patience":
         now, before = now or 2**31, before or 2**31
     return now >= before
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that it is whole or as it was."""
-    scratch = path.with_suffix(path.suffix + NEW)
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)

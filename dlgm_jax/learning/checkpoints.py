@@ -25,7 +25,7 @@ from dlgm_jax.types import BadInput
 
 ARRAYS, PROGRESS, MANIFEST = "arrays", "progress.json", "manifest.json"
 FORM = "dlgm-jax checkpoint 1"
-OF_ORBAX = (OSError, ValueError, KeyError, TypeError, RuntimeError)  # what it and tensorstore raise
+NEW = ".new"  # of a file that is being written
 
 
 class Checkpoints:
@@ -47,6 +47,10 @@ class Checkpoints:
         """Of the checkpoints that have a manifest, in order."""
         return sorted(int(path.parent.name) for path in self.folder.glob(f"[0-9]*/{MANIFEST}"))
 
+    def folders(self) -> list[Path]:
+        """Of checkpoints, whole or not."""
+        return [path for path in self.folder.glob("[0-9]*") if path.name.isdecimal()]
+
     def latest(self) -> int | None:
         """The number of the newest checkpoint."""
         return max(self.numbers(), default=None)
@@ -61,7 +65,7 @@ class Checkpoints:
             return
         place = self.folder / str(number)
         if _writes():
-            shutil.rmtree(place, ignore_errors=True)
+            _delete(place)
             place.mkdir(parents=True)
         with _as_os_error(place):
             self._orbax.save((place / ARRAYS).absolute(), tree)
@@ -115,8 +119,8 @@ class Checkpoints:
     def forget_after(self, number: int) -> None:
         """Deletes checkpoints of later numbers, and what is left of those that never became whole."""
         whole = set(self.numbers())
-        for path in self.folder.glob("[0-9]*") if _writes() else ():
-            if not path.name.isdecimal() or int(path.name) not in whole or int(path.name) > number:
+        for path in self.folders() if _writes() else ():
+            if int(path.name) not in whole or int(path.name) > number:
                 _delete(path)
 
     def _finish(self, place: Path, arrays: list, progress: dict) -> None:
@@ -124,11 +128,9 @@ class Checkpoints:
             self._orbax.wait_until_finished()
         if not _writes():
             return
-        (place / PROGRESS).write_text(json.dumps(progress) + "\n", encoding="utf-8")
+        write_whole(place / PROGRESS, json.dumps(progress) + "\n")
         manifest = {"form": FORM, "arrays": arrays, "files": dict(_digests(place))}
-        scratch = place / f"{MANIFEST}.new"
-        scratch.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        os.replace(scratch, place / MANIFEST)
+        write_whole(place / MANIFEST, json.dumps(manifest, indent=1) + "\n")
         for number in self.numbers()[: -self._kept]:
             _delete(self.folder / str(number))
 
@@ -136,6 +138,21 @@ class Checkpoints:
 def shapes(tree: Any) -> list:
     """Shape and type of every array, in order."""
     return [[list(a.shape), str(a.dtype)] for a in jax.tree.leaves(tree)]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that it is whole or as it was, also when the power fails."""
+    scratch = path.with_suffix(path.suffix + NEW)
+    with scratch.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(scratch, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _writes() -> bool:
@@ -158,7 +175,9 @@ def _digests(place: Path) -> Iterator[tuple[str, str]]:
 def _as_os_error(place: Path) -> Iterator[None]:
     try:
         yield
-    except OF_ORBAX as error:
+    except jax.errors.JaxRuntimeError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         number = errno.ENOSPC if os.strerror(errno.ENOSPC) in str(error) else errno.EIO
         said = os.strerror(number) if number == errno.ENOSPC else reason(error)
         raise OSError(number, f"expected to write a checkpoint, found: {said}", str(place)) from error
@@ -168,5 +187,5 @@ def _as_os_error(place: Path) -> Iterator[None]:
 def _as_bad_input(place: Path) -> Iterator[None]:
     try:
         yield
-    except OF_ORBAX as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{place}: expected a whole checkpoint of this model, found: {reason(error)}") from error

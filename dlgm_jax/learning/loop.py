@@ -11,7 +11,7 @@ import numpy as np
 
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.learning.scoring import Scores
-from dlgm_jax.learning.sharding import together
+from dlgm_jax.learning.sharding import same
 from dlgm_jax.learning.steps import Info, State
 from dlgm_jax.types import Array, BadInput, Batch, NonFinite, Params
 
@@ -208,7 +208,7 @@ def restore(like: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[Sta
     """The newest whole checkpoint whose best model is whole too, in the form of `like`; None when there is no
     checkpoint at all. Then how far it is, and a line on each newer one that is damaged.
 
-    Raises BadInput, and changes nothing, when all are damaged.
+    Raises BadInput, and changes nothing, when all are damaged, or when there was a run that left none.
     """
     damaged = []
     for number in reversed(checkpoints.numbers()):
@@ -220,12 +220,15 @@ def restore(like: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[Sta
         except BadInput as error:
             damaged.append(str(error))
             continue
-        together("restored")  # before anything goes that others may still look at
+        if not same(str(number)):  # which also waits, before anything goes that others may still look at
+            raise BadInput(f"{checkpoints.folder}: expected the checkpoint of the first process, found {number} here")
         checkpoints.forget_after(number)
         best.forget_after(progress.epoch)
         return state, progress, damaged
     if damaged:
         raise BadInput(f"{damaged[0]}; and no whole one before it: begin anew in another --workdir")
+    if len(checkpoints.folders()) > 1 or any(int(path.name) > 1 for path in best.folders()):
+        raise BadInput(f"{checkpoints.folder}: expected a whole checkpoint of the run that was here, found none")
     checkpoints.forget_after(0)
     best.forget_after(0)
     return None, Progress(), []

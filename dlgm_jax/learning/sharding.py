@@ -4,6 +4,7 @@ Parameters and their moments are whole on every device along `data`. Along `voca
 columns and phi's first layer by rows; everything else is whole there too.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +100,14 @@ def together(where: str) -> None:
     """Waits until all processes are here."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)
+
+
+def same(text: str) -> bool:
+    """Whether this process has the text that the first one has."""
+    if jax.process_count() == 1:
+        return True
+    mine = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
+    return np.array_equal(multihost_utils.broadcast_one_to_all(mine), mine)
 
 
 def blocks(mesh: Mesh) -> Blocks:

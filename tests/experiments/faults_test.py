@@ -14,8 +14,10 @@ import pytest
 
 from dlgm_jax import load_run
 from dlgm_jax.learning.checkpoints import Checkpoints
+from dlgm_jax.learning.loop import Stopped
 from experiments import train, workdir
 from experiments.locks import held
+from experiments.pauses import Pauses
 from tests.conftest import log_linear_corpus, write_nvdm
 from tests.experiments.conftest import SMALL, lines
 
@@ -50,7 +52,7 @@ def long_run(tmp_path_factory):
     """Settings of a run of many steps an epoch."""
     rng = np.random.default_rng(0)
     weights, bias = rng.normal(size=(3, 30)), rng.normal(size=30)
-    data = (log_linear_corpus(number, weights, bias, seed)[0] for number, seed in ((3000, 1), (50, 2)))
+    data = (log_linear_corpus(number, weights, bias, seed)[0] for number, seed in ((1500, 1), (50, 2)))
     folder = write_nvdm(tmp_path_factory.mktemp("long") / "data", *data)
     settings = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--valid_size=40", "--eval_M=5"]
     return [*settings, "--batch_size=5", "--M=4", "--epochs=3", "--input_dropout=0.2", f"--dataset={folder}"]
@@ -74,10 +76,32 @@ def test_signals_stop_a_run_that_then_ends_as_if_nothing_had_happened(command, l
         assert "Traceback" not in err
     code, out, err = command("train", *long_run, f"--workdir={stopped}")
     assert code == 0, err
-    assert "steps: 3 epochs" in out.replace("of 592 ", "")
+    assert "steps: 3 epochs" in out.replace("of 292 ", "")
     assert command("train", *long_run, f"--workdir={straight}")[0] == 0
     assert lines(stopped) == lines(straight)
     assert bits(stopped) == bits(straight)
+
+
+def test_a_stop_within_an_evaluation_is_heard():
+    asked = iter([False, False, True])
+    items = Pauses(lambda: next(asked), lambda: False).watched(range(5))
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(Stopped):
+        next(items)
+
+
+def test_a_finished_run_that_is_raised_and_stopped_is_not_finished(finished, command, monkeypatch):
+    workdir, arguments, _ = finished
+    longer = [*[a for a in arguments if "epochs" not in a], "--epochs=5"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Pauses, "watched", lambda pauses, items: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            command("train", *longer)
+    assert not (workdir / "report.txt").exists()
+    code, out, err = command("train", *longer)
+    assert code == 0, err
+    assert "goes on after epoch 3" in out
+    assert len(lines(workdir)) == 5 + 2
 
 
 def test_a_second_signal_ends_a_run_at_once(long_run, tmp_path):

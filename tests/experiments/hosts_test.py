@@ -31,12 +31,13 @@ def process(devices, *arguments):
     )
 
 
-def two(*arguments):
+def two(*arguments, others=()):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"--coordinator=localhost:{free.getsockname()[1]}"
     both = ["--num_processes=2", "--heartbeat_timeout_seconds=10", "--mesh=data:4,vocab:2", address]
-    return [process(4, *arguments, *both, f"--process_id={place}") for place in range(2)]
+    first, second = ([*arguments, *both, f"--process_id={place}"] for place in range(2))
+    return [process(4, *first), process(4, *second, *others)]
 
 
 def until_saved(workdir, processes, epochs):
@@ -54,7 +55,7 @@ def until_saved(workdir, processes, epochs):
 def dataset(tmp_path_factory):
     rng = np.random.default_rng(0)
     weights, bias = rng.normal(size=(3, 30)), rng.normal(size=30)
-    data = (log_linear_corpus(number, weights, bias, seed)[0] for number, seed in ((1500, 1), (50, 2)))
+    data = (log_linear_corpus(number, weights, bias, seed)[0] for number, seed in ((400, 1), (50, 2)))
     return f"--dataset={write_nvdm(tmp_path_factory.mktemp('hosts') / 'data', *data)}"
 
 
@@ -86,6 +87,14 @@ def test_a_run_moves_between_processes_and_devices(command, dataset, tmp_path):
     for one, other in zip(ours, theirs, strict=True):
         assert one["split"] == other["split"]
         np.testing.assert_allclose(one["perplexity_refined"], other["perplexity_refined"], rtol=1e-3)
+
+
+def test_processes_that_are_given_different_things_end(dataset, tmp_path):
+    pair = two(*SETTINGS, dataset, f"--workdir={tmp_path}/run", others=["--learning_rate=0.05"])
+    said = [one.communicate()[0] for one in pair]
+    assert pair[1].returncode == 2, said
+    assert pair[0].returncode not in (0, None), said
+    assert "error: flags: expected what the first process was given, found something else in this one" in said[1]
 
 
 @pytest.mark.parametrize(

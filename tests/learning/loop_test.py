@@ -171,6 +171,46 @@ def test_one_flipped_bit_in_any_file_of_the_newest_checkpoint_is_seen(tmp_path, 
         best.verify(2)
 
 
+def test_two_damaged_checkpoints_leave_a_third(tmp_path):
+    perplexities = [9.0, 5.0, 4.0, 3.0]
+    whole = fit(tmp_path, perplexities, epochs=4)
+    for number in (12, 16):
+        (tmp_path / f"checkpoints/{number}/progress.json").write_text("{}")
+    again = fit(tmp_path, perplexities, epochs=4)
+    assert [epoch for epoch, *_ in again[2].epochs] == [3, 4]
+    assert len(again[2].damaged) == 2
+    equal(again, whole)
+
+
+@pytest.mark.parametrize("gone", ["manifests", "checkpoints"])
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew(tmp_path, gone):
+    fit(tmp_path, [9.0, 5.0, 7.0], epochs=3)
+    if gone == "manifests":
+        for path in tmp_path.glob("*/*/manifest.json"):
+            path.unlink()
+    else:
+        shutil.rmtree(tmp_path / "checkpoints")
+    before = files(tmp_path)
+    with pytest.raises(BadInput, match="checkpoints: expected a whole checkpoint of the run that was here, found none"):
+        fit(tmp_path, [9.0, 5.0, 7.0, 6.0], epochs=4)
+    assert files(tmp_path) == before
+
+
+def test_a_number_that_is_saved_stays_as_it_is(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    for value in (1.0, 2.0):
+        checkpoints.save(5, {"w": jnp.asarray(value)}, {})
+        checkpoints.wait()
+    assert float(checkpoints.restore(5, {"w": jax.ShapeDtypeStruct((), np.float32)})[0]["w"]) == 1.0
+
+
+def test_skips_are_counted_over_stops(tmp_path):
+    with pytest.raises(loop.Stopped):
+        fit(tmp_path, [9.0, 5.0], epochs=2, bad_step=2, most_skips=1, pauses=Pauses(stop_after=3))
+    with pytest.raises(NonFinite, match="step 5"):
+        fit(tmp_path, [9.0, 5.0], epochs=2, bad_step=5, most_skips=1)
+
+
 def test_a_checkpoint_without_a_manifest_is_none_and_is_cleared_away(tmp_path):
     fit(tmp_path, [9.0, 5.0], epochs=2)
     (tmp_path / "checkpoints" / "8" / "manifest.json").unlink()

@@ -112,6 +112,7 @@ def skipped(step, start, mesh, spoil):
     return {
         "left alone": all(same),
         "step": int(state.step),
+        "words": float(info.words),
         "whole": bool(info.whole),
         "bounds": np.isfinite([info.elbo, *info.bounds]).tolist(),
         "arrays": [bool(flag) for flag in jax.tree.leaves(info.finite)],
@@ -216,7 +217,7 @@ def main(corpus: str, room: str) -> None:
         found["float64"] = {
             "adam": traces("adam", ("data:4,vocab:2",), jnp.float64),
             "fisher": traces("fisher", ("data:2,vocab:4",), jnp.float64),
-            "joint": traces("joint", ("vocab:8",), jnp.float64),
+            "joint": traces("joint", ("data:4,vocab:2",), jnp.float64),
         }
     print(json.dumps(found))
 

@@ -26,7 +26,7 @@ TRACES = [
     *(("float32", "adam", mesh) for mesh in ("data:8", "data:4,vocab:2", "data:2,vocab:4", "vocab:8")),
     ("float64", "adam", "data:4,vocab:2"),
     ("float64", "fisher", "data:2,vocab:4"),
-    ("float64", "joint", "vocab:8"),
+    ("float64", "joint", "data:4,vocab:2"),
 ]
 
 
