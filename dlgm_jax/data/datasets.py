@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sklearn.datasets import fetch_20newsgroups
 
 from dlgm_jax.data import compact, docstrings
-from dlgm_jax.data.corpus import Documents
+from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import Text, count_words
@@ -63,15 +63,22 @@ def load_docstrings() -> Dataset:
     key = sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_folder() / f"docstrings-{key}"
     if not folder.is_dir():
-        train, test = docstrings.build()
-        with compact.Writer(folder, train.vocabulary, versions) as writer:
-            writer.add("train", train)
-            writer.add("test", test)
+        _keep(folder, *docstrings.build(), versions)
     try:
         splits, _ = compact.load(folder)
         return Dataset(splits["train"], splits["test"], versions)
     except (BadInput, KeyError) as error:
         raise BadInput(f"{folder}: expected a cached corpus, found it damaged; delete the folder ({error})") from error
+
+
+def _keep(folder: Path, train: Corpus, test: Corpus, versions: dict[str, str]) -> None:
+    try:
+        with compact.Writer(folder, train.vocabulary, versions) as writer:
+            writer.add("train", train)
+            writer.add("test", test)
+    except (BadInput, OSError):
+        if not folder.is_dir():  # where it is, another process has built the same meanwhile
+            raise
 
 
 def load_20news() -> Dataset:

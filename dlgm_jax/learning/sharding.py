@@ -86,11 +86,6 @@ def made(mesh: Mesh | None, make: Callable[[], Any]) -> Any:
     return make() if mesh is None else jax.jit(make, out_shardings=shardings(mesh, jax.eval_shape(make)))()
 
 
-def placed_state(tree: Any, mesh: Mesh | None) -> Any:
-    """A whole tree of the host, on its devices."""
-    return jax.device_put(tree) if mesh is None else jax.device_put(tree, shardings(mesh, tree))
-
-
 def whole(tree: Any) -> Any:
     """A tree of any mesh as NumPy arrays, on every process."""
     return multihost_utils.process_allgather(tree, tiled=True) if jax.process_count() > 1 else jax.device_get(tree)

@@ -128,3 +128,17 @@ def test_unigram_on_the_paper_s_20news():
     assert (train.num_documents, test.num_documents, train.vocab_size) == (11_268, 7_505, 2000)
     assert (train.counts.sum(), test.counts.nnz) == (1_128_881, 477_078)
     assert unigram_perplexity(train, test) == pytest.approx(1205.7, abs=0.7)
+
+
+def test_a_corpus_that_another_process_built_meanwhile_is_taken(modules, monkeypatch):
+    build = docstrings.build
+
+    def slow():
+        built = build()
+        monkeypatch.setattr(docstrings, "build", build)
+        datasets.load("docstrings")  # the other process
+        return built
+
+    monkeypatch.setattr(docstrings, "build", slow)
+    dataset = datasets.load("docstrings")
+    assert dataset.train.num_documents + dataset.test.num_documents == 3

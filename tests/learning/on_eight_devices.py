@@ -74,13 +74,18 @@ def trace(step, state, mesh, num_steps):
     return found[:num_steps]
 
 
+def placed_state(tree, mesh):
+    """A whole tree of the host, on its devices."""
+    return jax.device_put(tree) if mesh is None else jax.device_put(tree, sharding.shardings(mesh, tree))
+
+
 def traces(case, meshes, dtype):
     """By mesh: the bounds of 50 steps, where the compiled step communicates, and what it does with bad parameters."""
     found, start = {}, sharding.whole(make(case, None, dtype)[1]())
     for text in ("none", *meshes):
         mesh = None if text == "none" else sharding.mesh(text, B)
         step, _ = make(case, mesh, dtype)
-        arguments = sharding.placed_state(start, mesh), next(epoch_batches(mesh, 0)), jax.random.key(0)
+        arguments = placed_state(start, mesh), next(epoch_batches(mesh, 0)), jax.random.key(0)
         step = step.lower(*arguments).compile()  # which refuses a state that lies otherwise
         found[text] = {
             "bounds": trace(step, arguments[0], mesh, 50),
@@ -103,7 +108,7 @@ def skipped(step, start, mesh, spoil):
     """What a step says of parameters that are not finite, and whether it left them alone on every device."""
     start = jax.tree.map(np.copy, start)
     spoil(start.params)
-    state, info = step(sharding.placed_state(start, mesh), next(epoch_batches(mesh, 0)), jax.random.key(0))
+    state, info = step(placed_state(start, mesh), next(epoch_batches(mesh, 0)), jax.random.key(0))
     same = [
         np.array_equal(shard.data, before[shard.index], equal_nan=True)
         for before, after in zip(jax.tree.leaves(start[:2]), jax.tree.leaves(state[:2]))
