@@ -1,6 +1,8 @@
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# tests compile more than they run
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 import jax
 import numpy as np
@@ -9,6 +11,8 @@ import scipy.sparse
 
 from dlgm_jax import init_params
 from dlgm_jax.data.corpus import Corpus
+
+QUICK = os.environ["XLA_FLAGS"]
 
 
 @pytest.fixture

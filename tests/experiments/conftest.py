@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 
 import pytest
@@ -12,7 +13,9 @@ SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """No test writes into the user's cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # workers share what they compiled
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
 
 
 @pytest.fixture

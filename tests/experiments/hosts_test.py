@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import log_linear_corpus, write_nvdm
+from tests.conftest import QUICK, log_linear_corpus, write_nvdm
 from tests.experiments.conftest import lines
 
 ROOT = Path(__file__).parent.parent.parent
@@ -20,7 +20,7 @@ SETTINGS += ["--batch_size=8", "--epochs=4", "--input_dropout=0.2"]
 
 
 def process(devices, *arguments):
-    environment = {"PYTHONPATH": str(ROOT), "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    environment = {"PYTHONPATH": str(ROOT), "XLA_FLAGS": f"{QUICK} --xla_force_host_platform_device_count={devices}"}
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.train", *arguments],
         cwd=ROOT,

@@ -16,12 +16,10 @@ from dlgm_jax import init_params
 from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.learning import sharding
 from dlgm_jax.types import BadInput
+from tests.conftest import QUICK
 
 ROOT = Path(__file__).parents[2]
-FLAGS = (  # eight devices, and quick compilation
-    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0 "
-    "--xla_llvm_disable_expensive_passes=true"
-)
+FLAGS = f"{QUICK} --xla_force_host_platform_device_count=8"
 TRACES = [
     *(("float32", "adam", mesh) for mesh in ("data:8", "data:4,vocab:2", "data:2,vocab:4", "vocab:8")),
     ("float64", "adam", "data:4,vocab:2"),
