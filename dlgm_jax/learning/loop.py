@@ -29,7 +29,7 @@ class Progress:
     epoch: int = 0  # epochs that are done
     batches: int = 0  # of the epoch after them
     elbo: float = 0.0  # nats, of these batches
-    words: float = 0.0
+    words: float = 0.0  # of these batches
     skipped: int = 0  # steps of the whole run that were not finite
     best_epoch: int = 0
     best_perplexity: float = float("inf")
@@ -239,12 +239,13 @@ def not_finite(info: Info, batch: Batch, names: Callable[[np.ndarray], Sequence[
     bad = batch.document[(batch.mask > 0) & ~np.isfinite(info.bounds)]
     leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(info.finite))
     arrays = [jax.tree_util.keystr(path, simple=True, separator=".") for path, whole in leaves if not whole]
-    documents = names(bad[:NAMED])
     found = [f"the ELBO is {float(info.elbo)}"]
     if len(bad):
-        found.append(f"{len(bad)} documents are not finite, {', '.join(documents)}{' ...' * (len(bad) > NAMED)}")
+        documents = ", ".join(names(bad[:NAMED]))
+        found.append(f"{len(bad)} documents are not finite, {documents}{' ...' * (len(bad) > NAMED)}")
     if arrays:
-        found.append(f"nor are gradients or steps of {', '.join(arrays[:NAMED])}{' ...' * (len(arrays) > NAMED)}")
+        named = ", ".join(arrays[:NAMED]) + " ..." * (len(arrays) > NAMED)
+        found.append(f"gradients or steps of {named} are not finite")
     return "; ".join(found)
 
 

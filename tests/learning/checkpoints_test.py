@@ -1,0 +1,107 @@
+"""Checkpoints that are damaged, gone or of another shape, under the loop with made-up steps."""
+
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dlgm_jax import BadInput
+from dlgm_jax.learning import loop
+from dlgm_jax.learning.checkpoints import Checkpoints
+from tests.learning.loop_test import equal, fit
+
+
+def files(folder):
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+@pytest.mark.parametrize("place", ["checkpoints", "best"])
+def test_one_flipped_bit_in_any_file_of_the_newest_checkpoint_is_seen(tmp_path, place):
+    perplexities = [9.0, 5.0]
+    fit(tmp_path / "sound", perplexities, epochs=2)
+    newest = {"checkpoints": "checkpoints/8", "best": "best/2"}[place]
+    for number in range(len(files(tmp_path / "sound" / newest))):
+        folder = tmp_path / f"{number}"
+        shutil.copytree(tmp_path / "sound", folder)
+        path = files(folder / newest)[number]
+        data = bytearray(path.read_bytes() or b"\0")
+        data[len(data) // 2] ^= 1 << number % 8
+        path.write_bytes(data)
+        _, progress, watcher, best = fit(folder, perplexities, epochs=2)
+        assert progress == loop.Progress(epoch=2, best_epoch=2, best_perplexity=5.0)
+        assert [epoch for epoch, *_ in watcher.epochs] == [2], path
+        assert len(watcher.damaged) == 1
+        assert f"{newest}: expected a whole checkpoint, found" in watcher.damaged[0]
+        assert path.name in watcher.damaged[0] or path.name == "manifest.json"
+        best.verify(2)
+
+
+def test_two_damaged_checkpoints_leave_a_third(tmp_path):
+    perplexities = [9.0, 5.0, 4.0, 3.0]
+    whole = fit(tmp_path, perplexities, epochs=4)
+    for number in (12, 16):
+        (tmp_path / f"checkpoints/{number}/progress.json").write_text("{}")
+    again = fit(tmp_path, perplexities, epochs=4)
+    assert [epoch for epoch, *_ in again[2].epochs] == [3, 4]
+    assert len(again[2].damaged) == 2
+    equal(again, whole)
+
+
+@pytest.mark.parametrize("gone", ["manifests", "checkpoints"])
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew(tmp_path, gone):
+    fit(tmp_path, [9.0, 5.0, 7.0], epochs=3)
+    if gone == "manifests":
+        for path in tmp_path.glob("*/*/manifest.json"):
+            path.unlink()
+    else:
+        shutil.rmtree(tmp_path / "checkpoints")
+    before = files(tmp_path)
+    with pytest.raises(BadInput, match="checkpoints: expected a whole checkpoint of the run that was here, found none"):
+        fit(tmp_path, [9.0, 5.0, 7.0, 6.0], epochs=4)
+    assert files(tmp_path) == before
+
+
+def test_a_number_that_is_saved_stays_as_it_is(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    for value in (1.0, 2.0):
+        checkpoints.save(5, {"w": jnp.asarray(value)}, {})
+        checkpoints.wait()
+    assert float(checkpoints.restore(5, {"w": jax.ShapeDtypeStruct((), np.float32)})[0]["w"]) == 1.0
+
+
+def test_a_checkpoint_without_a_manifest_is_none_and_is_cleared_away(tmp_path):
+    fit(tmp_path, [9.0, 5.0], epochs=2)
+    (tmp_path / "checkpoints" / "8" / "manifest.json").unlink()
+    (tmp_path / "checkpoints" / "11" / "arrays").mkdir(parents=True)
+    _, _, watcher, _ = fit(tmp_path, [9.0, 5.0], epochs=2)
+    assert [epoch for epoch, *_ in watcher.epochs] == [2]
+    assert watcher.damaged == []
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["4", "8"]
+
+
+def test_when_every_checkpoint_is_damaged_nothing_is_changed(tmp_path):
+    fit(tmp_path, [9.0, 5.0], epochs=2)
+    for path in (tmp_path / "checkpoints").glob("*/progress.json"):
+        path.write_text("{}")
+    before = {path: path.read_bytes() for path in files(tmp_path)}
+    with pytest.raises(
+        BadInput, match=r"checkpoints/8: .* progress\.json changed; and no whole one before it"
+    ) as caught:
+        fit(tmp_path, [9.0, 5.0, 7.0], epochs=3)
+    assert "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in files(tmp_path)} == before
+
+
+def test_a_file_in_place_of_the_folder_is_one_line(tmp_path):
+    (tmp_path / "best").write_text("")
+    with pytest.raises(BadInput, match="best: expected a folder of checkpoints"):
+        Checkpoints(tmp_path / "best")
+
+
+def test_other_shapes_are_one_line(tmp_path):
+    fit(tmp_path, [9.0], epochs=1)
+    best = Checkpoints(tmp_path / "best")
+    with pytest.raises(BadInput, match="best/1: expected a whole checkpoint of this model with 1 arrays, found other"):
+        best.restore(1, {"w": jax.ShapeDtypeStruct((3,), np.float32)})
