@@ -5,7 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any
 
@@ -74,7 +74,8 @@ def check_same(what: dict[str, Any]) -> None:
 def listening() -> Iterator[Callable[[], bool]]:
     """As `pauses.listening`, of one process. Several stop at the same step, whichever of them is asked.
 
-    JAX's runtime hears SIGTERM itself and agrees on the step; others are handed to it, a second says no more.
+    JAX's runtime hears SIGTERM itself and agrees on the step; others are handed to it. Once it is agreed, this process
+    listens as if it were alone, so that a second signal ends it at once.
     """
     if jax.process_count() == 1:
         with pauses.listening() as asked:
@@ -83,7 +84,16 @@ def listening() -> Iterator[Callable[[], bool]]:
     for number in set(pauses.SIGNALS) - {signal.SIGTERM}:
         signal.signal(number, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     asks = count(1)
-    yield lambda: multihost_utils.reached_preemption_sync_point(next(asks))
+    with ExitStack() as stack:
+
+        def asked() -> bool:
+            stop = multihost_utils.reached_preemption_sync_point(next(asks))
+            if stop:
+                stack.enter_context(pauses.listening())
+                signal.raise_signal(signal.SIGTERM)
+            return stop
+
+        yield asked
 
 
 def agreed(due: Callable[[], bool]) -> Callable[[], bool]:

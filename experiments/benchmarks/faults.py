@@ -44,8 +44,9 @@ OWN_FLAGS = {
 RUN = ["--K=8", "--generative_widths=32", "--inference_widths=32", "--M=4", "--batch_size=20", "--eval_M=30"]
 RUN += ["--input_dropout=0.2", "--valid_size=500", "--checkpoint_minutes=0.01"]
 IN_A_ROW = 5  # signals that one run gets before it may end
-SPREAD = 6.0  # seconds after its first sign of life within which a signal falls
-PHASE = "phase"
+PHASES = ("starting", "training", "validating", "checkpointing")  # of a run; each is waited for as often
+SPREAD = {"starting": 5.0, "training": 4.0, "building": 1.5}  # seconds from its first sign within which a signal falls
+SHORT = 0.1  # the same, of what takes no longer
 
 
 @dataclass
@@ -167,10 +168,10 @@ def interrupted(name: str, arguments: list[str], number: signal.Signals, rng: ra
         assert process.stdout
         while re.match(r"Note|$", process.stdout.readline()) and process.poll() is None:
             pass
-        delay = rng.uniform(0, SPREAD if name == "train" else SPREAD / 4)
-        while delay > 0 and process.poll() is None:
-            time.sleep(min(delay, 0.01))
-            delay -= 0.01
+        wanted = rng.choice(PHASES) if name == "train" else "building"
+        wait(process, lambda: Path(phase.name).read_text() == wanted)
+        until = time.monotonic() + rng.uniform(0, SPREAD.get(wanted, SHORT))
+        wait(process, lambda: time.monotonic() > until)
         at = Path(phase.name).read_text()
         process.send_signal(number)
         sent = time.monotonic()
@@ -182,6 +183,12 @@ def interrupted(name: str, arguments: list[str], number: signal.Signals, rng: ra
     tally.phases[at] += 1
     tally.codes[process.returncode] += 1
     return True
+
+
+def wait(process: subprocess.Popen, until: Callable[[], bool]) -> None:
+    """Until it is so, or the process has ended."""
+    while process.poll() is None and not until():
+        time.sleep(0.002)
 
 
 def of_run(workdir: Path) -> str:

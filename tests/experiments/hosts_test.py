@@ -89,6 +89,23 @@ def test_a_run_moves_between_processes_and_devices(command, dataset, tmp_path):
         np.testing.assert_allclose(one["perplexity_refined"], other["perplexity_refined"], rtol=1e-3)
 
 
+def test_a_second_signal_ends_one_of_several_processes_at_once():
+    alone = """
+import signal, jax
+from experiments import hosts
+jax.process_count = lambda: 2
+hosts.multihost_utils.reached_preemption_sync_point = lambda step: step == 2
+with hosts.listening() as asked:
+    print(asked(), asked(), flush=True)
+    signal.raise_signal(signal.SIGTERM)
+    signal.pause()
+"""
+    ended = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, timeout=20)
+    assert ended.stdout == "False True\n"
+    assert ended.returncode == 75
+    assert "stopped at once" in ended.stderr
+
+
 def test_processes_that_are_given_different_things_end(dataset, tmp_path):
     pair = two(*SETTINGS, dataset, f"--workdir={tmp_path}/run", others=["--learning_rate=0.05"])
     said = [one.communicate()[0] for one in pair]
