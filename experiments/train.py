@@ -48,6 +48,7 @@ OWN_FLAGS = {
     "checkpoint_minutes": (10.0, "a checkpoint after so many minutes, beside those after every epoch"),
     "on_nonfinite": ("stop", "what a step does that is not finite: stop, or skip its documents"),
     "max_skips": (10, "steps of a run that may be skipped"),
+    "score": ("test,train", "what the best epoch is scored on, beside validation; empty: nothing else"),
     "dry_run": (False, "say what would run, its memory and time, and train nothing"),
 } | hosts.FLAGS
 
@@ -55,7 +56,7 @@ OWN_FLAGS = {
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
     config = command.config()
-    most_skips = check(command)
+    most_skips, splits = check(command)
     workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
     hosts.join(command)
     prepare_runtime()
@@ -66,7 +67,7 @@ def main(argv: list[str]) -> None:
         print(expectations(assemble(config, mesh=mesh)))
         return
     folder.check(workdir, config)
-    tables = folder.finished_report(workdir, config)
+    tables = folder.finished_report(workdir, config, splits)
     if tables:
         print(tables, end="")
         return
@@ -74,22 +75,23 @@ def main(argv: list[str]) -> None:
 
     with hosts.listening() as asked:
         assembly = assemble(config, mesh=mesh)
-        hosts.check_same(given(assembly, workdir, most_skips))
+        hosts.check_same(given(assembly, workdir, most_skips, splits))
         due = hosts.agreed(Clock(command.own["checkpoint_minutes"]))
         with folder.locked(workdir) if hosts.first() else nullcontext():
             folder.check(workdir, config)  # again: another run may have been here meanwhile
-            run(assembly, workdir, Pauses(asked, due), most_skips)
+            run(assembly, workdir, Pauses(asked, due), most_skips, splits)
 
 
-def given(assembly: Assembly, workdir: Path, most_skips: int) -> dict[str, Any]:
+def given(assembly: Assembly, workdir: Path, most_skips: int, splits: list[str]) -> dict[str, Any]:
     """What all processes of a run must agree on."""
     flags = assembly.config.to_json() | {"dataset": None}  # the folder may have another name elsewhere
     counts = [corpus.fingerprint() for corpus in assembly.splits.values()]
-    return {"flags": flags, "--workdir": str(workdir.resolve()), "--max_skips": most_skips, "--dataset": counts}
+    where = str(workdir.resolve())
+    return {"flags": flags, "--workdir": where, "--max_skips": most_skips, "--score": splits, "--dataset": counts}
 
 
-def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> None:
-    """Trains, scores and reports, from the last checkpoint on. Raises Stopped."""
+def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, splits: list[str]) -> None:
+    """Trains, scores on the splits and reports, from the last checkpoint on. Raises Stopped."""
     config = assembly.config
     if hosts.first():
         folder.claim(workdir, assembly)
@@ -128,12 +130,12 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> N
     params, _ = best.restore(progress.best_epoch, like.params)
     if config.eval_iwae_samples:
         score = assembly.score_with(iwae_samples=config.eval_iwae_samples, watched=pauses.watched)
-    print(f"Scoring the best epoch, {progress.best_epoch}, on validation, test and train ...", flush=True)
-    scores = {split: score(params, split) for split in ("validation", "test", "train")}
+    print(f"Scoring the best epoch, {progress.best_epoch}, on {', '.join(splits)} ...", flush=True)
+    scores = {split: score(params, split) for split in splits}
     params = sharding.whole(params)
     if not hosts.first():
         return
-    for split in ("test", "train"):
+    for split in splits[1:]:
         metrics.append(split, progress.best_epoch, scores[split])
 
     text = introspection_report(assembly, params, scores, metrics, progress, workdir)
@@ -141,14 +143,17 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int) -> N
     print(text, end="")
 
 
-def check(command: Command) -> int:
-    """Raises BadInput for flags that cannot be; the number of steps that may be skipped."""
+def check(command: Command) -> tuple[int, list[str]]:
+    """Raises BadInput for flags that cannot be; the steps that may be skipped, and the splits that are scored."""
     minutes, policy = command.own["checkpoint_minutes"], command.own["on_nonfinite"]
     if not 0 < minutes < float("inf"):
         raise BadInput(f"--checkpoint_minutes: expected a number above 0, found {minutes}")
     if policy not in ("stop", "skip"):
         raise BadInput(f"--on_nonfinite: expected stop or skip, found {policy!r}")
-    return command.number("max_skips") if policy == "skip" else 0
+    asked = list(filter(None, map(str.strip, command.own["score"].split(","))))
+    if not {"test", "train"}.issuperset(asked) or len(set(asked)) < len(asked):
+        raise BadInput(f"--score: expected test, train, both or nothing, found {command.own['score']!r}")
+    return command.number("max_skips") if policy == "skip" else 0, ["validation", *asked]
 
 
 def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> str:

@@ -37,10 +37,12 @@ def check(workdir: Path, config: Config) -> None:
         raise BadInput(f"--workdir: expected a new folder or a run's, found {workdir}, which holds something else")
 
 
-def finished_report(workdir: Path, config: Config) -> str:
-    """The tables of a run that ended and of which nothing more is asked now; empty otherwise."""
+def finished_report(workdir: Path, config: Config, splits: list[str]) -> str:
+    """The tables of a run that ended, on these splits, and of which nothing more is asked now; empty otherwise."""
     report = workdir / "report.txt"
     if not report.exists() or read_config(workdir) != json.loads(json.dumps(config.to_json())):
+        return ""
+    if not all(Metrics(workdir).read(split) for split in splits):
         return ""
     return report.read_text(encoding="utf-8", errors="replace")
 

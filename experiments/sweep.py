@@ -1,0 +1,155 @@
+"""The rows of a table: runs, trained one after another, whose figures are kept as they come."""
+
+import contextlib
+import hashlib
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import jax
+import numpy as np
+
+from dlgm_jax import load_run
+from dlgm_jax.data import datasets
+from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.spectrum import log_singular_values
+from dlgm_jax.learning.checkpoints import write_whole
+from dlgm_jax.types import BadInput
+from experiments import train
+from experiments.assembly import INTROSPECT, prepare_runtime
+from experiments.benchmarks.measure import surroundings
+from experiments.command import Command
+from experiments.config import PRESETS, Config
+from experiments.workdir import Metrics
+
+FLAGS = {
+    "seeds": (1, "runs of each row, with the seeds 0, 1, ...; more than one shows a spread"),
+    "quick": (False, "small layers and two epochs, to see that it runs; its figures mean nothing"),
+    "folder": ("runs/recipes", "where runs, tables and pictures go"),
+    "results": (None, "the JSON file of the figures; unset: <folder>/<recipe>.json"),
+}
+SMALL: dict[str, Any] = {"K": 4, "inference_widths": (8,), "epochs": 2, "eval_M": 5, "valid_size": 40}  # of --quick
+LEAST = {"adam": 3, "fisher": 7}  # M of --quick
+
+Figures = dict[str, Any]  # of one run, as the JSON file holds them
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run by its name in a table, and the fields of its Config that are not as in --preset=paper."""
+
+    name: str
+    settings: dict[str, Any]
+
+    def chosen(self, seed: int, quick: bool) -> dict[str, Any]:
+        """The settings of the run with this seed."""
+        if not quick:
+            return self.settings | {"seed": seed}
+        whole = config_of(self.settings)
+        hidden = (8,) * len(whole.generative_widths or ())
+        less = SMALL | {"generative_widths": hidden, "M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
+        return {name: value for name, value in self.settings.items() if name != "model"} | less
+
+
+class Sweep:
+    """The runs of a recipe. What the JSON file already holds is not run again; a run that was stopped goes on."""
+
+    def __init__(self, recipe: str, command: Command):
+        self.quick, self.folder = command.own["quick"], Path(command.text("folder"))
+        self._seeds, self._corpora = range(command.number("seeds")), dict[str, str]()
+        given = command.own["results"]
+        self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.figures = read(self.path)
+        prepare_runtime()
+
+    def run(self, rows: Sequence[Row], *, score: str = "test") -> dict[str, list[Figures]]:
+        """The figures of every row, by its name, one for each seed. Raises BadInput and what a run raises."""
+        todo = [(row, row.chosen(seed, self.quick)) for seed in self._seeds for row in rows]
+        done: dict[str, list[Figures]] = {row.name: [] for row in rows}
+        wanted = {"validation", *filter(None, score.split(","))}
+        for number, (row, settings) in enumerate(todo, 1):
+            config = config_of(settings)
+            key = self._key(config)
+            found = next((one for one in self.figures if one["key"] == key and one["scores"].keys() >= wanted), None)
+            if found is None:
+                workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
+                print(f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/")
+                found = {"row": row.name, "key": key} | trained(settings, workdir, score)
+                self.keep(found)
+            done[row.name].append(found)
+        return done
+
+    def keep(self, figures: Figures) -> None:
+        """Adds figures to the JSON file, in place of those of the same key."""
+        others = [one for one in self.figures if one["key"] != figures["key"]]
+        self.figures = [*others, figures | {"date": str(date.today()), "taken_on": surroundings()}]
+        write_whole(self.path, "[\n" + ",\n".join(json.dumps(one) for one in self.figures) + "\n]\n")
+
+    def _key(self, config: Config) -> str:
+        """The same for the same settings on the same counts, wherever these lie."""
+        if config.dataset not in self._corpora:
+            loaded = datasets.load(config.dataset)
+            self._corpora[config.dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
+        decided = config.to_json() | {"dataset": self._corpora[config.dataset]}
+        return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def config_of(settings: dict[str, Any]) -> Config:
+    """The paper's settings with these on top. Raises BadInput."""
+    return Config(**(PRESETS["paper"] | settings)).resolved()
+
+
+def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
+    """Trains a run to its end and reads what it measured."""
+    flags = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in settings.items()}
+    own = {"preset": "paper", "workdir": workdir, "score": score}
+    began = time.monotonic()
+    with contextlib.redirect_stdout(io.StringIO()):
+        train.main(["train", *(f"--{name}={value}" for name, value in (flags | own).items())])
+    jax.clear_caches()
+    seconds, metrics = round(time.monotonic() - began, 1), Metrics(workdir)
+    curve = metrics.read("validation")
+    best = min(curve, key=lambda line: line["perplexity_refined"])
+    scored = {"validation": best} | {split: metrics.read(split)[-1] for split in filter(None, score.split(","))}
+    key = jax.random.fold_in(jax.random.key(settings["seed"]), INTROSPECT)
+    spectrum = log_singular_values(np.asarray(jacobian_mean(load_run(workdir).params, key)))
+    return {
+        "settings": settings | {"dataset": Path(settings["dataset"]).name},
+        "epochs": curve[-1]["epoch"],
+        "best_epoch": best["epoch"],
+        "seconds": seconds,
+        "scores": {split: both(line) for split, line in scored.items()},
+        "curve": [[line["epoch"], *both(line)] for line in curve],
+        "log_singular_values": spectrum.round(3).tolist(),
+    }
+
+
+def both(line: dict[str, Any]) -> list[float | None]:
+    """The perplexities of a line of metrics at M=1 and refined; None: infinite."""
+    return [value and round(value, 1) for value in (line["perplexity"], line["perplexity_refined"])]
+
+
+def read(path: Path) -> list[Figures]:
+    """What a JSON file of figures holds; nothing where there is none. Raises BadInput."""
+    if not path.exists() or not path.stat().st_size:
+        return []
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        return [one for one in figures if one["key"] and one["scores"]["validation"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInput(f"--results: expected figures of a recipe, found {path} damaged ({error!r})") from error
+
+
+def over_seeds(figures: Sequence[Figures], split: str, refined: bool) -> float | str:
+    """The perplexity of a row: of one seed as it is, of several their mean and standard deviation."""
+    values = [one["scores"][split][refined] for one in figures]
+    if None in values:
+        return "infinite"
+    return values[0] if len(values) == 1 else f"{mean(values):.1f} ± {stdev(values):.1f}"
