@@ -21,7 +21,7 @@ from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import log_singular_values
 from dlgm_jax.learning.checkpoints import write_whole
 from dlgm_jax.types import BadInput
-from experiments import train
+from experiments import prepare, train
 from experiments.assembly import INTROSPECT, prepare_runtime
 from experiments.benchmarks.measure import surroundings
 from experiments.command import Command
@@ -67,10 +67,21 @@ class Sweep:
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.figures = read(self.path)
+        self.workdirs: dict[str, Path] = {}  # of the rows with seed 0, by name
         prepare_runtime()
 
-    def run(self, rows: Sequence[Row], *, score: str = "test") -> dict[str, list[Figures]]:
-        """The figures of every row, by its name, one for each seed. Raises BadInput and what a run raises."""
+    def prepared(self, name: str, *flags: str) -> str:
+        """The folder of a corpus that `prepare` writes by these flags, or wrote before."""
+        counts = self.folder / name
+        if not counts.exists():
+            prepare.main(["prepare", *flags, f"--output={counts}"])
+        return str(counts)
+
+    def run(self, rows: Sequence[Row], *, score: str = "test", models: bool = False) -> dict[str, list[Figures]]:
+        """The figures of every row, by its name, one for each seed; with `models` the folders of all runs are there.
+
+        Raises BadInput and what a run raises.
+        """
         todo = [(row, row.chosen(seed, self.quick)) for seed in self._seeds for row in rows]
         done: dict[str, list[Figures]] = {row.name: [] for row in rows}
         wanted = {"validation", *filter(None, score.split(","))}
@@ -78,8 +89,9 @@ class Sweep:
             config = config_of(settings)
             key = self._key(config)
             found = next((one for one in self.figures if one["key"] == key and one["scores"].keys() >= wanted), None)
-            if found is None:
-                workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
+            workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
+            self.workdirs.setdefault(row.name, workdir)
+            if found is None or (models and not (workdir / "report.txt").exists()):
                 print(f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/")
                 found = {"row": row.name, "key": key} | trained(settings, workdir, score)
                 self.keep(found)

@@ -14,12 +14,10 @@ trains them by Adam. All are scored by Adam's 99 steps. Expected: 1-M1-tfidf bel
 Time on 2 cores: 20 Newsgroups about an hour; film reviews an hour and a half.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments import prepare
 from experiments.command import Command, parse, run_main
 from experiments.page import Table, plain
 from experiments.sweep import FLAGS, Row, Sweep, over_seeds
@@ -58,26 +56,23 @@ EPOCHS = {  # of M=1 and of M100, by model
     "film reviews": {1: (10, 10), 3: (10, 10)},
     "RCV1-v2": {1: (200, 200), 3: (200, 200)},
 }
-RCV1 = ["--vocab_size=10000", "--test_size=10000"]  # and 5,000 for validation, as in the paper
 
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=[])
     sweep = Sweep("table1", command)
-    for corpus, settings in corpora(command):
+    for corpus, settings in corpora(command, sweep):
         done = sweep.run(rows(corpus, settings, command.own["adam"]))
         print(f"\n{plain(table(corpus, done))}\n\nWritten to {sweep.path}", flush=True)
 
 
-def corpora(command: Command) -> list[tuple[str, dict[str, Any]]]:
+def corpora(command: Command, sweep: Sweep) -> list[tuple[str, dict[str, Any]]]:
     """The corpora that are asked for, and the settings that belong to them."""
     own = command.own
     found = [("20 Newsgroups", {"dataset": own["dataset"]})] if own["dataset"] else []
     if own["rcv1_dir"]:
-        counts = Path(command.text("folder")) / "rcv1"
-        if not counts.exists():
-            prepare.main(["prepare", f"--input={own['rcv1_dir']}", f"--output={counts}", *RCV1])
-        found.append(("RCV1-v2", {"dataset": str(counts), "valid_size": 5000}))
+        counts = sweep.prepared("rcv1", f"--input={own['rcv1_dir']}", "--vocab_size=10000", "--test_size=10000")
+        found.append(("RCV1-v2", {"dataset": counts, "valid_size": 5000}))
     if own["imdb"]:
         found.append(("film reviews", {"dataset": own["imdb"]}))
     return found
