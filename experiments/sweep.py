@@ -4,10 +4,10 @@ import contextlib
 import hashlib
 import io
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -26,6 +26,7 @@ from experiments.assembly import INTROSPECT, prepare_runtime
 from experiments.benchmarks.measure import surroundings
 from experiments.command import Command
 from experiments.config import PRESETS, Config
+from experiments.page import Table, plain
 from experiments.workdir import Metrics
 
 FLAGS = {
@@ -66,7 +67,7 @@ class Sweep:
         given = command.own["results"]
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.figures = read(self.path)
+        self.figures, self.tables = read(self.path)
         self.workdirs: dict[str, Path] = {}  # of the rows with seed 0, by name
         prepare_runtime()
 
@@ -101,8 +102,19 @@ class Sweep:
     def keep(self, figures: Figures) -> None:
         """Adds figures to the JSON file, in place of those of the same key."""
         others = [one for one in self.figures if one["key"] != figures["key"]]
-        self.figures = [*others, figures | {"date": str(date.today()), "taken_on": surroundings()}]
-        write_whole(self.path, "[\n" + ",\n".join(json.dumps(one) for one in self.figures) + "\n]\n")
+        self.figures = [*others, figures | taken()]
+        self._write()
+
+    def show(self, table: Table) -> None:
+        """Prints a table and puts it into the JSON file."""
+        self.tables[table.title] = {"note": table.note, "header": table.header, "rows": table.rows} | taken()
+        self._write()
+        print(f"\n{plain(table)}\n\nWritten to {self.path}", flush=True)
+
+    def _write(self) -> None:
+        runs = ",\n".join(map(json.dumps, self.figures))
+        tables = ",\n".join(f"{json.dumps(title)}: {json.dumps(one)}" for title, one in self.tables.items())
+        write_whole(self.path, f'{{"runs": [\n{runs}\n],\n"tables": {{\n{tables}\n}}}}\n')
 
     def _key(self, config: Config) -> str:
         """The same for the same settings on the same counts, wherever these lie."""
@@ -122,12 +134,12 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
     """Trains a run to its end and reads what it measured."""
     flags = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in settings.items()}
     own = {"preset": "paper", "workdir": workdir, "score": score}
-    began = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()):
         train.main(["train", *(f"--{name}={value}" for name, value in (flags | own).items())])
     jax.clear_caches()
-    seconds, metrics = round(time.monotonic() - began, 1), Metrics(workdir)
+    metrics = Metrics(workdir)
     curve = metrics.read("validation")
+    clock = pairwise([0, *(line["seconds"] for line in curve)])  # it begins anew where a run goes on
     best = min(curve, key=lambda line: line["perplexity_refined"])
     scored = {"validation": best} | {split: metrics.read(split)[-1] for split in filter(None, score.split(","))}
     key = jax.random.fold_in(jax.random.key(settings["seed"]), INTROSPECT)
@@ -136,7 +148,7 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
         "settings": settings | {"dataset": Path(settings["dataset"]).name},
         "epochs": curve[-1]["epoch"],
         "best_epoch": best["epoch"],
-        "seconds": seconds,
+        "seconds": round(sum(now - before if now > before else now for before, now in clock), 1),
         "scores": {split: both(line) for split, line in scored.items()},
         "curve": [[line["epoch"], *both(line)] for line in curve],
         "log_singular_values": spectrum.round(3).tolist(),
@@ -148,15 +160,22 @@ def both(line: dict[str, Any]) -> list[float | None]:
     return [value and round(value, 1) for value in (line["perplexity"], line["perplexity_refined"])]
 
 
-def read(path: Path) -> list[Figures]:
-    """What a JSON file of figures holds; nothing where there is none. Raises BadInput."""
-    if not path.exists() or not path.stat().st_size:
-        return []
+def taken() -> dict[str, Any]:
+    """When, and on what."""
+    found = surroundings()
+    on = {name: found[name] for name in ("versions", "processor", "threads", "devices")}
+    return {"date": str(date.today()), "taken_on": on}
+
+
+def read(path: Path) -> tuple[list[Figures], dict[str, dict[str, Any]]]:
+    """The runs and the tables that a JSON file holds; nothing where there is none. Raises BadInput."""
+    if not path.exists():
+        return [], {}
     try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
-        return [one for one in figures if one["key"] and one["scores"]["validation"]]
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return [one for one in held["runs"] if one["key"] and one["scores"]["validation"]], dict(held["tables"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"--results: expected figures of a recipe, found {path} damaged ({error!r})") from error
+        raise BadInput(f"--results: expected the figures of a recipe, found {path} damaged ({error!r})") from error
 
 
 def over_seeds(figures: Sequence[Figures], split: str, refined: bool) -> float | str:

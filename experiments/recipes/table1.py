@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from experiments.command import Command, parse, run_main
-from experiments.page import Table, plain
+from experiments.page import Table
 from experiments.sweep import FLAGS, Row, Sweep, over_seeds
 
 OWN_FLAGS = FLAGS | {
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> None:
     sweep = Sweep("table1", command)
     for corpus, settings in corpora(command, sweep):
         done = sweep.run(rows(corpus, settings, command.own["adam"]))
-        print(f"\n{plain(table(corpus, done))}\n\nWritten to {sweep.path}", flush=True)
+        sweep.show(table(corpus, done))
 
 
 def corpora(command: Command, sweep: Sweep) -> list[tuple[str, dict[str, Any]]]:
