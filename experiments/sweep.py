@@ -117,11 +117,13 @@ class Sweep:
         write_whole(self.path, f'{{"runs": [\n{runs}\n],\n"tables": {{\n{tables}\n}}}}\n')
 
     def _key(self, config: Config) -> str:
-        """The same for the same settings on the same counts, wherever these lie."""
+        """The same for the same settings on the same counts, wherever these lie; what is as by default has no part."""
         if config.dataset not in self._corpora:
             loaded = datasets.load(config.dataset)
             self._corpora[config.dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
-        decided = config.to_json() | {"dataset": self._corpora[config.dataset]}
+        default = Config().to_json()
+        decided = {name: value for name, value in config.to_json().items() if value != default[name]}
+        decided["dataset"] = self._corpora[config.dataset]
         return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:8]
 
 
