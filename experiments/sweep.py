@@ -35,7 +35,7 @@ FLAGS = {
     "folder": ("runs/recipes", "where runs, tables and pictures go"),
     "results": (None, "the JSON file of the figures; unset: <folder>/<recipe>.json"),
 }
-SMALL: dict[str, Any] = {"K": 4, "inference_widths": (8,), "epochs": 2, "eval_M": 5, "valid_size": 40}  # of --quick
+SMALL: dict[str, Any] = {"K": 4, "epochs": 2, "eval_M": 5, "valid_size": 40}  # of --quick
 LEAST = {"adam": 3, "fisher": 7}  # M of --quick
 
 Figures = dict[str, Any]  # of one run, as the JSON file holds them
@@ -53,8 +53,9 @@ class Row:
         if not quick:
             return self.settings | {"seed": seed}
         whole = config_of(self.settings)
-        hidden = (8,) * len(whole.generative_widths or ())
-        less = SMALL | {"generative_widths": hidden, "M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
+        less = SMALL | {"M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
+        for name in ("generative_widths", "inference_widths"):
+            less[name] = (8,) * len(getattr(whole, name))
         return {name: value for name, value in self.settings.items() if name != "model"} | less
 
 
