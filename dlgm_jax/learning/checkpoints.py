@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 
 from dlgm_jax.data.corpus import reason
@@ -95,7 +97,7 @@ class Checkpoints:
         )
         with _as_bad_input(place):
             tree = self._orbax.restore((place / ARRAYS).absolute(), target)
-            return tree, json.loads((place / PROGRESS).read_text(encoding="utf-8"))
+            return jax.tree.map(_free, tree, like), json.loads((place / PROGRESS).read_text(encoding="utf-8"))
 
     def verify(self, number: int) -> dict[str, Any]:
         """What the manifest says. Raises BadInput, naming the file, when something else is there."""
@@ -153,6 +155,11 @@ def write_whole(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _free(array: jax.Array, like: Any) -> jax.Array:
+    """Bound to a device only where `like` is: else what was compiled for arrays that are not would be compiled anew."""
+    return array if getattr(like, "sharding", None) else jnp.asarray(np.asarray(array))
 
 
 def _writes() -> bool:
