@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -23,6 +23,7 @@ from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
 from experiments.config import Config
 
+Step = Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]
 INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
 
 
@@ -82,12 +83,18 @@ class Assembly:
     def _init_state(self) -> steps.State:
         return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size)
 
-    def training_step(self) -> Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]:
+    def training_steps(self) -> Callable[[int], Step]:
+        """The step of every epoch."""
+        last = self.config.refined_epochs
+        refining, plain = self.training_step(), self.training_step(refined=False)
+        return lambda epoch: plain if 0 < last < epoch else refining
+
+    def training_step(self, *, refined: bool = True) -> Step:
         config = self.config
         return steps.algorithm1(
             self.model,
             self.optimiser(),
-            refinement=training_refinement(config),
+            refinement=training_refinement(config if refined else replace(config, M=1)),
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,

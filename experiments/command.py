@@ -136,7 +136,7 @@ def run_main(main: Callable[[list[str]], None]) -> None:
         if "RESOURCE_EXHAUSTED" in str(error):
             _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
         if jax.process_count() > 1:
-            _stop("another process is gone; the same commands go on from the last checkpoint", REQUEUE)
+            _stop(f"another process is gone; the same commands go on from the last checkpoint ({error})", REQUEUE)
         raise
     except NonFinite as error:
         _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)

@@ -46,6 +46,7 @@ class Config:
     refiner: str = setting(
         "adam", "adam: the paper's; fisher: preconditioned, two evaluations a step, M from 7 to 21", "refiner"
     )
+    refined_epochs: int = setting(0, "epochs that refine, from the first; those after them do not; 0: all", "natural")
     psi_learning_rate: float = setting(0.01, "Adam's rate for refinement", "above_zero")
     psi_beta1: float = setting(0.1, "Adam's beta1 for refinement, in evaluation too", "share")
     batch_size: int = setting(500, "documents of a step", "positive")
@@ -103,6 +104,7 @@ class Config:
         widths = "x".join(map(str, self.generative_widths or ())) or "linear"
         inference = "x".join(map(str, self.inference_widths or ())) or "linear"
         suffix = "" if inference == "400x400" else f"-q{inference}"
+        suffix += f"-first{self.refined_epochs}" if self.refined_epochs else ""
         refiner = "" if self.refiner == "adam" or self.M == 1 else f"-{self.refiner}"
         return f"{self.model or widths}-M{self.M}{refiner}-{self.features}{suffix}"
 
@@ -140,6 +142,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "features": "tfidf",
         "activation": "relu",
         "refiner": "adam",
+        "refined_epochs": 0,
         "psi_learning_rate": 0.01,
         "psi_beta1": 0.1,
         "batch_size": 500,

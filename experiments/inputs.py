@@ -24,6 +24,7 @@ READS = {  # the flags that a format reads
     "compact": (),
     "hdf5": ("label",),
     "ldac": ("vocab",),
+    "lyrl2004": ("vocab",),
     "mtx": ("vocab", "transposed"),
     "npz": ("vocab", "transposed"),
     "nvdm": ("vocab",),

@@ -47,6 +47,22 @@ def plot_curves(
     plt.close(figure)
 
 
+def plot_lines(path: Path, lines: dict[str, list[tuple[float, float]]], *, labels: tuple[str, str], title: str) -> None:
+    """Points (x, y) by name, joined; names that differ in M=1 and M100 alone share a colour (solid and dotted)."""
+    figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
+    kinds = list(dict.fromkeys(name.replace("M100", "M1") for name in lines))
+    for name, points in lines.items():
+        x, y = zip(*points)
+        colour, line = f"C{kinds.index(name.replace('M100', 'M1'))}", ":" if "M100" in name else "-"
+        axes.plot(x, y, line, color=colour, label=name, marker="o" if len(points) < 30 else None, markersize=3)
+    axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    for text in (axes.title, *axes.legend(frameon=False).get_texts()):
+        text.set_parse_math(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
 def plot_spectra(path: Path, spectra: list[tuple[str, np.ndarray]]) -> None:
     """Log singular values of J_mean^log of one or several models (figures 2d and 2e)."""
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")

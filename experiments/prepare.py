@@ -3,6 +3,7 @@
 python -m experiments.prepare --input=reviews.jsonl.xz --output=reviews --vocab_size=10000
 python -m experiments.prepare --input=wiki.jsonl.xz --output=wiki --vocab_size=20000 --keep=EN-WS-353-ALL.txt
 python -m experiments.prepare --input=ml-latest-small --output=films --min_count=5
+python -m experiments.prepare --input=RCV1_DIR --output=rcv1 --vocab_size=10000 --test_size=10000
 python -m experiments.prepare --input=counts.svmlight --index_base=1 --output=counts
 """
 
@@ -13,8 +14,8 @@ from pathlib import Path
 from dlgm_jax.data import compact
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.inputs import (
+    OF_WORDS,
     TEXT,
-    Texts,
     divided,
     divided_texts,
     drawn,
@@ -24,7 +25,17 @@ from dlgm_jax.data.inputs import (
     open_input,
 )
 from dlgm_jax.data.source import Part, Reading, Source, read_words
-from dlgm_jax.data.text import WORD, Analyser, Text, analyser, chosen_words, encoded, without_header, word_frequencies
+from dlgm_jax.data.text import (
+    WORD,
+    Analyser,
+    Text,
+    Texts,
+    analyser,
+    chosen_words,
+    encoded,
+    without_header,
+    word_frequencies,
+)
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
@@ -43,7 +54,7 @@ OWN_FLAGS = {
     "token_pattern": (WORD, "of texts: what is a word, after lower-casing"),
     "drop_headers": (False, "of texts: leave out what stands before the first empty line"),
 } | INPUT_FLAGS
-OF_TEXTS = ("keep", "token_pattern", "drop_headers")
+OF_TEXTS = {"keep": OF_WORDS, "token_pattern": (TEXT,), "drop_headers": (TEXT,)}  # the formats that read a flag
 
 
 def main(argv: list[str]) -> None:
@@ -60,11 +71,11 @@ def main(argv: list[str]) -> None:
     dropped = Dropped()
     opened = open_input(path, form, how)
     if isinstance(opened, Texts):
-        source = from_texts(command, opened, how, dropped)
+        source = from_texts(command, opened, form, how, dropped)
     else:
         source = from_counts(command, opened, how, dropped)
-    origin = {"input": str(path.resolve()), "format": source.form}
-    if isinstance(opened, Texts):
+    origin = {"input": str(path.resolve()), "format": opened.form}
+    if form == TEXT:
         origin |= {"token_pattern": command.own["token_pattern"], "drop_headers": str(command.own["drop_headers"])}
     splits = write(output, source, origin, command.own["label"])
     if isinstance(opened, Texts):
@@ -110,36 +121,36 @@ def check(command: Command, form: str) -> None:
     for flag in ("vocab_size", "min_count"):
         if not 0 <= own[flag] <= 10_000_000:
             raise BadInput(f"--{flag}: expected a whole number from 0, found {own[flag]}")
-    for flag in OF_TEXTS:
-        if form != TEXT and own[flag] != OWN_FLAGS[flag][0]:
+    for flag, forms in OF_TEXTS.items():
+        if form not in forms and own[flag] != OWN_FLAGS[flag][0]:
             raise BadInput(f"--{flag}: expected to go with texts, found an input that is read as {form}")
-    if form == TEXT and own["vocab"] and (own["vocab_size"] or own["min_count"] or own["keep"]):
+    if form in OF_WORDS and own["vocab"] and (own["vocab_size"] or own["min_count"] or own["keep"]):
         raise BadInput("--vocab: expected to go without --vocab_size, --min_count and --keep, found one of them too")
     for flag in ("test", "vocab"):
         if own[flag] and not Path(own[flag]).exists():
             raise BadInput(f"--{flag}: expected a file, found no {own[flag]}")
 
 
-def from_texts(command: Command, texts: Texts, how: Reading, dropped: Dropped) -> Source:
+def from_texts(command: Command, texts: Texts, form: str, how: Reading, dropped: Dropped) -> Source:
     """Counts of the words of texts; they are read once to draw test documents, once to count, once to encode."""
     own = command.own
-    analyse = analyser(own["token_pattern"])
+    analyse = texts.analyse or analyser(own["token_pattern"])
     kept = kept_words(filter(None, map(str.strip, own["keep"].split(","))))
     number = one_split(progress(texts.read(), "reading"))
     if own["test"]:
         check_undivided(number)
-        texts = with_test_texts(texts, Path(own["test"]), how)
+        texts = with_test_texts(texts, Path(own["test"]), form, how)
     elif number is not None:
         texts = divided_texts(texts, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
     texts = watched(texts, dropped)
     if own["drop_headers"]:
-        texts = Texts(lambda read=texts.read: map(without_header, read()))
+        texts = texts._replace(read=lambda read=texts.read: map(without_header, read()))
     if how.vocab:
         return encoded(texts.read, counted(analyse, dropped), read_words(how.vocab))
     training = (text for text in progress(texts.read(), "counting words") if text.split == "train")
     found = word_frequencies(training, analyse)
     size, least = own["vocab_size"] or 10_000, own["min_count"] or 10
-    vocabulary = chosen_words(found, vocab_size=size, min_count=least, kept=kept)
+    vocabulary = chosen_words(found, vocab_size=size, min_count=least, kept=kept, stop_words=texts.stop_words)
     dropped.words, dropped.tokens = len(found) - len(vocabulary), found.total() - sum(found[w] for w in vocabulary)
     return encoded(texts.read, analyse, vocabulary)
 
@@ -173,7 +184,7 @@ def watched(texts: Texts, dropped: Dropped) -> Texts:
             dropped.documents += 1
             yield text
 
-    return Texts(read)
+    return texts._replace(read=read)
 
 
 def counted(analyse: Analyser, dropped: Dropped) -> Analyser:
@@ -187,16 +198,16 @@ def counted(analyse: Analyser, dropped: Dropped) -> Analyser:
     return words
 
 
-def with_test_texts(texts: Texts, path: Path, how: Reading) -> Texts:
-    """Training texts, and test texts of another input."""
-    other = open_input(path, TEXT, how)
+def with_test_texts(texts: Texts, path: Path, form: str, how: Reading) -> Texts:
+    """Training texts, and test texts of another input of the same form."""
+    other = open_input(path, form, how)
     assert isinstance(other, Texts)
 
     def read() -> Iterator[Text]:
         yield from (text._replace(split="train") for text in texts.read())
         yield from (text._replace(split="test") for text in other.read())
 
-    return Texts(read)
+    return texts._replace(read=read)
 
 
 def with_test_counts(source: Source, path: Path, how: Reading, dropped: Dropped) -> Source:

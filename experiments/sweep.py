@@ -88,7 +88,7 @@ class Sweep:
         wanted = {"validation", *filter(None, score.split(","))}
         for number, (row, settings) in enumerate(todo, 1):
             config = config_of(settings)
-            key = self._key(config.to_json())
+            key = self._key(decided(config))
             found = self._found(key, wanted)
             workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
             self.workdirs.setdefault(row.name, workdir)
@@ -137,13 +137,20 @@ class Sweep:
         if dataset not in self._corpora:
             loaded = datasets.load(dataset)
             self._corpora[dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
-        decided = settings | {"dataset": self._corpora[dataset]}
-        return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:8]
+        counted = settings | {"dataset": self._corpora[dataset]}
+        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def config_of(settings: dict[str, Any]) -> Config:
     """The paper's settings with these on top. Raises BadInput."""
     return Config(**(PRESETS["paper"] | settings)).resolved()
+
+
+def decided(config: Config) -> dict[str, Any]:
+    """The settings that are not as by default, and the dataset."""
+    default = Config().to_json()
+    own = {name: value for name, value in config.to_json().items() if value != default[name]}
+    return own | {"dataset": config.dataset}
 
 
 def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:

@@ -113,7 +113,7 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, spli
         state, progress = loop.fit(
             assembly.init_state() if state is None else state,
             progress,
-            step=assembly.training_step(),
+            steps=assembly.training_steps(),
             batches=assembly.training_batches,
             validate=lambda params: score(params, "validation"),
             key=assembly.key(TRAIN),

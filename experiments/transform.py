@@ -18,9 +18,9 @@ import numpy as np
 
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.inputs import TEXT, Texts, looks_like, open_input
+from dlgm_jax.data.inputs import OF_WORDS, looks_like, open_input
 from dlgm_jax.data.source import EVERYTHING, Source
-from dlgm_jax.data.text import WORD, analyser, encoded_with_others, without_header
+from dlgm_jax.data.text import WORD, Texts, analyser, encoded_with_others, without_header
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import Direction, directions
 from dlgm_jax.learning import rows, scoring
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> None:
     how = reading(command)
     form = command.own["format"] or looks_like(path, how)
     check_reading(command, form)
-    if form == TEXT and how.vocab:
+    if form in OF_WORDS and how.vocab:
         raise BadInput("--vocab: expected to go with counts, whose columns it names; texts have the words of the run")
     sizes = rows.ROWS, len(run.vocabulary)
     refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
@@ -92,18 +92,24 @@ def main(argv: list[str]) -> None:
 
 
 def documents(opened: Source | Texts, run: Run, workdir: Path) -> Source:
-    """What was opened, by documents; texts are cut into words as those of the run were, unknown words among them."""
+    """What was opened, by documents, unknown words of texts among them. Texts are cut into words as those of the run
+    were, tokens stay as they are.
+    """
     if isinstance(opened, Source):
         return opened
     try:
         origin = json.loads((workdir / "environment.json").read_text(encoding="utf-8"))["origin"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{workdir}/environment.json: expected the facts of a run, found it damaged") from error
-    change = without_header if origin.get("drop_headers") == "True" else lambda text: text
-    analyse = analyser(origin.get("token_pattern", WORD))
+    headed = opened.analyse is None and origin.get("drop_headers") == "True"
+    change = without_header if headed else lambda text: text
+    analyse = opened.analyse or analyser(origin.get("token_pattern", WORD))
     read = opened.read
     return encoded_with_others(
-        lambda: (change(text)._replace(split=EVERYTHING) for text in read()), analyse, run.vocabulary
+        lambda: (change(text)._replace(split=EVERYTHING) for text in read()),
+        analyse,
+        run.vocabulary,
+        opened.stop_words,
     )
 
 

@@ -15,10 +15,10 @@ import scipy.sparse
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.inputs import Texts, open_input
+from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups, read_relations
 from dlgm_jax.data.source import Reading, in_memory
-from dlgm_jax.data.text import analyser, encoded, word_frequencies
+from dlgm_jax.data.text import Texts, analyser, encoded, word_frequencies
 from dlgm_jax.data.word_pairs import read_analogies, read_pairs
 from tests.fuzz_stage import BETWEEN, Case
 
@@ -43,7 +43,7 @@ def read_everything(name: str, form: str = "", **how: Any) -> Callable[[Path], d
         if not isinstance(found, Texts):
             return in_memory(found)
         texts = list(found.read())
-        analyse = analyser(r"\S\S+")
+        analyse = found.analyse or analyser(r"\S\S+")
         words = tuple(sorted(word_frequencies(texts, analyse))[:50])
         return in_memory(encoded(lambda: texts, analyse, words)) if words else {}
 
@@ -112,8 +112,13 @@ def own() -> dict[str, Case]:
     codes = b"PATIENT,CODE,DESCRIPTION\na,1,Stress\nb,2,Cold  x\n"
     octis = b"river bank bank\ttrain\tx\nmoney\tval\ty\nloan river\ttest\tx\n"
     coarse = b"1         Infectious diseases\n\n1.1       Bacterial\n          01000 V1201\n2  Neoplasms\n   1530\n"
+    tokens = (
+        b".I 2286\n.W\nbank bank river\nloan\n\n.I 7\n.W\n\n",
+        MARK + b"\r\n.I 1\r\n.W\r\nbank \xc3\xbc\r\n.I 2\n.W",
+    )
+    rcv1 = {"lyrl2004_tokens_train.dat": tokens, "lyrl2004_tokens_test_pt0.dat": (b".I 9\n.W\nmoney loan\n\n",)}
     texts = {"train/pos/a.txt": (b"good film\n",), "b.txt": (WIDE, b""), "test/c.txt": (b"bank river loan money",)}
-    anything = {"a": (*feat, *svm, *docword, MTX, TABLE, JSONL, b"2 0:1 3:2\n", b"\x89HDF\r\n\x1a\n", b"PAR1")}
+    anything = {"a": (*feat, *svm, *docword, MTX, TABLE, JSONL, *tokens, b"2 0:1 3:2\n", b"\x89HDF\r\n\x1a\n", b"PAR1")}
     cases = {
         "nvdm": ({"train.feat": feat, "test.feat": feat, "vocab.new": (WORDS, WIDE)}, read_everything("", "nvdm")),
         "svmlight": ({"a.svm": svm}, read_everything("a.svm", "svmlight", index_base=1)),
@@ -132,6 +137,7 @@ def own() -> dict[str, Case]:
             read_everything("", "tables"),
         ),
         "mtx": ({"a.mtx": (MTX, SQUARE)}, read_everything("a.mtx", "mtx")),
+        "lyrl2004": (rcv1, read_everything("")),
         "10x": (tenx, read_everything("", "mtx")),
         "npz": (npz, read_everything("a.npz", "npz")),
         "topmost": (bow | {"vocab.txt": (WORDS,)}, read_everything("", "npz")),

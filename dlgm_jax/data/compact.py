@@ -105,9 +105,11 @@ class Writer:
 
 
 def scratches(folder: Path) -> list[Path]:
-    """What builders of a folder left that did not end, or are not done."""
+    """What builders of a folder left that did not end, or are not done: folders with names and files like theirs."""
     name = re.compile(re.escape(f".{folder.name}-") + "[a-z0-9_]{8}")
-    return [path for path in folder.parent.iterdir() if name.fullmatch(path.name) and path.is_dir()]
+    ours = re.compile(rf"[a-z]+-[0-9]{{5}}\.({'|'.join(KINDS)}|ids)|vocab\.txt|corpus\.json(\.new)?")
+    found = (path for path in folder.parent.iterdir() if name.fullmatch(path.name) and path.is_dir())
+    return [path for path in found if all(ours.fullmatch(file.name) for file in path.iterdir())]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What a user's input is, and what is made of it before it is written: splits and a vocabulary."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats import (
     hdf5,
     ldac,
+    lyrl2004,
     matrix_market,
     nvdm,
     octis,
@@ -21,7 +22,7 @@ from dlgm_jax.data.formats import (
     uci,
 )
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
-from dlgm_jax.data.text import Text, is_json, read_texts, text_files
+from dlgm_jax.data.text import Texts, is_json, read_texts, text_files
 from dlgm_jax.types import BadInput
 
 FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether it is one
@@ -33,20 +34,16 @@ FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether i
     "uci": uci,
     "mtx": matrix_market,
     "tables": tables,
+    "lyrl2004": lyrl2004,
     "triplets": triplets,
     "ldac": ldac,
     "svmlight": svmlight,
 }
 TEXT = "text"
+OF_WORDS = (TEXT, "lyrl2004")  # read as words, others as counts
 TABLES = frozenset((".csv", ".tsv"))
-OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables")
-OF_FILES = ("hdf5", "npz", "uci", "mtx", "triplets", "ldac", "svmlight")
-
-
-class Texts(NamedTuple):
-    """Raw texts, read anew at each call."""
-
-    read: Callable[[], Iterator[Text]]
+OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables", "lyrl2004")
+OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight")
 
 
 def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
@@ -69,7 +66,8 @@ def looks_like(path: Path, how: Reading) -> str:
             return form or TEXT
         raise BadInput(
             f"{path}: expected a folder of NVDM (train.feat), TopMost (train_bow.npz), OCTIS (corpus.tsv), UCI "
-            "(docword.NAME.txt), 10x (matrix.mtx), MovieLens, Synthea or MIMIC-III tables, or .txt files; found none"
+            "(docword.NAME.txt), 10x (matrix.mtx), RCV1-v2 (lyrl2004_tokens_NAME.dat), MovieLens, Synthea or MIMIC-III "
+            "tables, or .txt files; found none"
         )
     if how.columns:
         return "triplets"
@@ -113,8 +111,8 @@ def divided(source: Source, is_test: np.ndarray) -> Source:
 
 def divided_texts(texts: Texts, is_test: np.ndarray) -> Texts:
     """The same texts, by training and test."""
-    return Texts(
-        lambda: (text._replace(split="test" if drawn else "train") for text, drawn in zip(texts.read(), is_test))
+    return texts._replace(
+        read=lambda: (text._replace(split="test" if drawn else "train") for text, drawn in zip(texts.read(), is_test))
     )
 
 

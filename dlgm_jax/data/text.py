@@ -31,6 +31,15 @@ class Text(NamedTuple):
     split: str = EVERYTHING
 
 
+class Texts(NamedTuple):
+    """Texts, read anew at each call."""
+
+    read: Callable[[], Iterator[Text]]
+    form: str = "texts"
+    analyse: Analyser | None = None  # the words of a text, where the input itself says which they are
+    stop_words: Collection[str] = ENGLISH_STOP_WORDS
+
+
 def read_texts(path: str | Path, *, label: str = "label") -> Iterator[Text]:
     """Documents of a file, compressed or not: JSONL or NDJSON with a field `text` (and `id`, `split` and the field of
     labels), else one a line; or of a folder of `.txt` files, by the names of the folders they are in.
@@ -76,15 +85,20 @@ def word_frequencies(texts: Iterable[Text], analyse: Analyser) -> Counter[str]:
 
 
 def chosen_words(
-    frequencies: Counter[str], *, vocab_size: int, min_count: int = 1, kept: Collection[str] = ()
+    frequencies: Counter[str],
+    *,
+    vocab_size: int,
+    min_count: int = 1,
+    kept: Collection[str] = (),
+    stop_words: Collection[str] = ENGLISH_STOP_WORDS,
 ) -> tuple[str, ...]:
-    """The `vocab_size` most frequent words without English stop words, equal ones by the alphabet.
+    """The `vocab_size` most frequent words without stop words, equal ones by the alphabet.
 
     Words that occur less than `min_count` times are left out. Those of `kept` that occur at all are in besides.
     Raises BadInput when none is left.
     """
     ordered = sorted(frequencies, key=lambda word: (-frequencies[word], word))
-    top = [word for word in ordered if word not in ENGLISH_STOP_WORDS and frequencies[word] >= min_count][:vocab_size]
+    top = [word for word in ordered if word not in stop_words and frequencies[word] >= min_count][:vocab_size]
     chosen = set(top).union(kept)
     if not frequencies:
         raise BadInput("texts: expected words, found none")
@@ -106,14 +120,19 @@ def encoded(read: Callable[[], Iterable[Text]], analyse: Analyser, vocabulary: t
     return Source("texts", vocabulary, lambda: parts(documents(), vocabulary))
 
 
-def encoded_with_others(read: Callable[[], Iterable[Text]], analyse: Analyser, vocabulary: tuple[str, ...]) -> Source:
+def encoded_with_others(
+    read: Callable[[], Iterable[Text]],
+    analyse: Analyser,
+    vocabulary: tuple[str, ...],
+    stop_words: Collection[str] = ENGLISH_STOP_WORDS,
+) -> Source:
     """Counts of the words of a vocabulary and, as one more word, of all others but stop words; all documents stay."""
     columns = {word: column for column, word in enumerate(vocabulary)}
     other = len(vocabulary)
 
     def documents() -> Iterator[Document]:
         for name, label, text, split in read():
-            known = [word for word in analyse(text) if word in columns or word not in ENGLISH_STOP_WORDS]
+            known = [word for word in analyse(text) if word in columns or word not in stop_words]
             counts = Counter(columns.get(word, other) for word in known)
             yield Document(name, label, list(counts), list(counts.values()), split)
 

@@ -15,6 +15,7 @@ from dlgm_jax.learning.sharding import same
 from dlgm_jax.learning.steps import Info, State
 from dlgm_jax.types import Array, BadInput, Batch, NonFinite, Params
 
+Step = Callable[[State, Batch, Array], tuple[State, Info]]
 NAMED = 5  # documents of a batch, or arrays, that a message names
 
 
@@ -85,7 +86,7 @@ class Pass:
         state: State,
         progress: Progress,
         *,
-        step: Callable[[State, Batch, Array], tuple[State, Info]],
+        step: Step,
         key: Array,
         watcher: Watcher | None = None,
         most_skips: int = 0,
@@ -126,9 +127,7 @@ class Pass:
                 self._watcher.skipped(message)
 
 
-def one_pass(
-    state: State, step: Callable[[State, Batch, Array], tuple[State, Info]], batches: Iterable[Batch], key: Array
-) -> tuple[State, float]:
+def one_pass(state: State, step: Step, batches: Iterable[Batch], key: Array) -> tuple[State, float]:
     """One pass over the batches: the new state and the mean ELBO per word, in nats. Raises NonFinite."""
     turn = Pass(state, Progress(), step=step, key=key)
     for batch in batches:
@@ -141,7 +140,7 @@ def fit(
     state: State,
     progress: Progress,
     *,
-    step: Callable[[State, Batch, Array], tuple[State, Info]],
+    steps: Callable[[int], Step],
     batches: Callable[[int, int], Iterable[Batch]],
     validate: Callable[[Params], Scores],
     key: Array,
@@ -153,8 +152,8 @@ def fit(
     pauses: Pauses,
     **how,
 ) -> tuple[State, Progress]:
-    """Epochs until `progress.finished`; `batches(epoch, first)` gives an epoch's batches from its `first` on, `how`
-    are keyword arguments of `Pass`.
+    """Epochs until `progress.finished`; `steps(epoch)` gives an epoch's step, `batches(epoch, first)` its batches from
+    its `first` on, `how` are keyword arguments of `Pass`.
 
     The epoch of lowest refined validation perplexity is kept in `best`. Raises NonFinite, naming the step and
     the last good checkpoint, and Stopped (also when `validate` does) after a checkpoint from which the run goes on as
@@ -166,7 +165,7 @@ def fit(
 
     while not progress.finished(epochs, patience):
         epoch = progress.epoch + 1
-        turn = Pass(state, progress, step=step, key=jax.random.fold_in(key, epoch), watcher=watcher, **how)
+        turn = Pass(state, progress, step=steps(epoch), key=jax.random.fold_in(key, epoch), watcher=watcher, **how)
         try:
             for batch in batches(epoch, progress.batches):
                 turn.take(batch)

@@ -20,14 +20,16 @@ import numpy as np
 
 from experiments.command import Command, parse, run_main
 from experiments.page import Table
-from experiments.sweep import FLAGS, Row, Sweep, over_seeds
+from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds
 
-OWN_FLAGS = FLAGS | {
+CORPORA = {
     "dataset": ("20news", "20 Newsgroups: the NVDM folder, or 20news, which scikit-learn fetches; empty: leave it out"),
     "imdb": ("", "a folder that prepare wrote of film reviews"),
     "rcv1_dir": ("", "a folder of lyrl2004_tokens_*.dat.gz"),
-    "adam": (False, "M100 rows by Adam's 99 steps, as in the paper, instead of the fisher refiner"),
 }
+OWN_FLAGS = (
+    FLAGS | CORPORA | {"adam": (False, "M100 rows by Adam's 99 steps, as in the paper, instead of the fisher refiner")}
+)
 PAPER = {  # test perplexity at M=1 and M=100
     "20 Newsgroups": {
         "1-M1-norm": (964, 816),
@@ -78,7 +80,7 @@ def corpora(command: Command, sweep: Sweep) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def rows(corpus: str, settings: dict[str, Any], adam: bool) -> list[Row]:
+def rows(corpus: str, settings: dict[str, Any], adam: bool = False) -> list[Row]:
     """The paper's eight."""
     refined = {"M": 100} if adam else FISHER
     return [
@@ -89,7 +91,7 @@ def rows(corpus: str, settings: dict[str, Any], adam: bool) -> list[Row]:
     ]
 
 
-def table(corpus: str, done: dict[str, list[dict[str, Any]]]) -> Table:
+def table(corpus: str, done: dict[str, list[Figures]]) -> Table:
     """Our columns beside the paper's, where it has any."""
     paper, lines, below = PAPER.get(corpus), [], 0
     for name, figures in done.items():

@@ -176,9 +176,12 @@ def test_what_a_killed_build_left_is_cleared_away_and_nothing_else(command, tmp_
     for name in (".out-abcd1234", ".out-2-abcd1234", ".out-abcd12345"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "vocab.txt").write_text("a")
+    (tmp_path / ".out-0f0f0f0f").mkdir()
+    (tmp_path / ".out-0f0f0f0f" / "notes.txt").write_text("not a builder's")
     code, _, err = command("prepare", f"--input={source}", f"--output={output}", "--min_count=1")
     assert code == 0, err
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".out-0f0f0f0f",
         ".out-2-abcd1234",
         ".out-abcd12345",
         "docs.jsonl",

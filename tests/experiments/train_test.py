@@ -198,3 +198,20 @@ def test_given_widths_name_the_run():
     assert Config(generative_widths=(), inference_widths=(50, 20)).resolved().name == "linear-M100-tfidf-q50x20"
     assert Config(model=1, M=1, inference_widths=()).resolved().name == "1-M1-tfidf-qlinear"
     assert Config(generative_widths=(200, 200)).resolved().name == "200x200-M100-tfidf"
+
+
+def test_only_the_first_epochs_refine_and_a_run_goes_on_as_it_would_have(command, nvdm_folder, tmp_path, monkeypatch):
+    arguments = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--eval_M=5", "--valid_size=40", "--M=7"]
+    arguments += ["--refiner=fisher", f"--dataset={nvdm_folder}"]
+
+    def epochs_of(name, number, refined=0):
+        workdir = tmp_path / name
+        done = command("train", *arguments, f"--epochs={number}", f"--refined_epochs={refined}", f"--workdir={workdir}")
+        assert done[0] == 0, done[2]
+        return [line["train_elbo_per_word"] for line in lines(workdir) if line["split"] == "validation"]
+
+    always, first = epochs_of("always", 3), epochs_of("first", 3, refined=2)
+    assert first[:2] == always[:2]
+    assert first[2] != always[2]
+    assert epochs_of("cut", 2, refined=2) == first[:2]
+    assert epochs_of("cut", 3, refined=2) == first

@@ -1,6 +1,7 @@
 """Checkpoints that are damaged, gone or of another shape, under the loop with made-up steps."""
 
 import shutil
+import time
 
 import jax
 import jax.numpy as jnp
@@ -69,6 +70,41 @@ def test_a_number_that_is_saved_stays_as_it_is(tmp_path):
         checkpoints.save(5, {"w": jnp.asarray(value)}, {})
         checkpoints.wait()
     assert float(checkpoints.restore(5, {"w": jax.ShapeDtypeStruct((), np.float32)})[0]["w"]) == 1.0
+
+
+def test_a_checkpoint_whose_deletion_is_cut_short_is_none(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path, kept=1)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    for number in (1, 2):
+        checkpoints.save(number, {"w": jnp.asarray(1.0)}, {})
+        checkpoints.wait()
+    assert (tmp_path / "1" / "progress.json").exists()
+    assert checkpoints.numbers() == [2]
+
+
+def test_best_and_checkpoints_never_run_ahead_of_each_other(tmp_path, monkeypatch):
+    """A kill at any time leaves a checkpoint whose best model is whole: each waits for the other to be on disk."""
+    begun, finish = [], Checkpoints._finish
+
+    def slowly(self, place, *rest):
+        time.sleep(0.1)
+        finish(self, place, *rest)
+
+    def save(self, number, tree, progress):
+        whole = {name: Checkpoints(tmp_path / name).numbers() for name in ("checkpoints", "best")}
+        begun.append((self.folder.name, number, whole))
+        saved(self, number, tree, progress)
+
+    saved = Checkpoints.save
+    monkeypatch.setattr(Checkpoints, "_finish", slowly)
+    monkeypatch.setattr(Checkpoints, "save", save)
+    fit(tmp_path, [9.0, 5.0], epochs=2)
+    assert begun == [
+        ("best", 1, {"checkpoints": [], "best": []}),
+        ("checkpoints", 4, {"checkpoints": [], "best": [1]}),
+        ("best", 2, {"checkpoints": [4], "best": [1]}),
+        ("checkpoints", 8, {"checkpoints": [4], "best": [1, 2]}),
+    ]
 
 
 def test_a_checkpoint_without_a_manifest_is_none_and_is_cleared_away(tmp_path):

@@ -74,7 +74,7 @@ def fit(
     state, progress = loop.fit(
         state if found is None else found,
         progress,
-        step=step,
+        steps=lambda epoch: step,
         batches=lambda epoch, first: ([BATCH._replace(length=np.full(4, epoch))] * 3)[first:],
         validate=validate,
         key=jax.random.key(0),
