@@ -1,4 +1,4 @@
-"""Latent Dirichlet allocation: topics by three algorithms, and one bound on log p(x) for all of them.
+"""Latent Dirichlet allocation: topics by two algorithms, and one bound on log p(x) for both.
 
 log p(x) >= sum_v x_v log sum_k exp(E[log theta_k]) phi_kv - KL(Dir(gamma) || Dir(alpha)), at the gamma of each document
 that makes it largest (Blei et al. 2003), without the multinomial's base measure.
@@ -26,10 +26,9 @@ class Topics(NamedTuple):
     alpha: np.ndarray  # [K]
 
 
-def variational_topics(counts: Any, number: int, *, method: str, passes: int, seed: int) -> Topics:
-    """scikit-learn's posterior mean of phi; `method` is batch, or online with 256 documents a step."""
-    how: dict[str, Any] = {"learning_method": method, "batch_size": 256, "max_iter": passes}
-    model = LatentDirichletAllocation(number, random_state=seed, verbose=1, **how).fit(counts)
+def variational_topics(counts: Any, number: int, *, passes: int, seed: int) -> Topics:
+    """scikit-learn's posterior mean of phi."""
+    model = LatentDirichletAllocation(number, max_iter=passes, random_state=seed, verbose=1).fit(counts)
     return Topics(_shares(model.components_), np.full(number, model.doc_topic_prior_))
 
 
