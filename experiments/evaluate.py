@@ -26,7 +26,7 @@ SETTINGS = [
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
     prepare_runtime()
-    run, assembly = finished(command)
+    run, assembly = finished(command, Path(command.text("workdir")))
     config = assembly.config
     how = f"eval_M={config.eval_M} by {config.eval_refiner}"
     print(f"Scoring {command.own['workdir']} ({config.name}) on {config.dataset} with {how} ...", flush=True)
@@ -35,9 +35,8 @@ def main(argv: list[str]) -> None:
     print(scores_beside_unigram(assembly, scores))
 
 
-def finished(command: Command) -> tuple[Run, Assembly]:
-    """The best model of --workdir and its corpus, under the SETTINGS that are given. Raises BadInput."""
-    workdir = Path(command.text("workdir"))
+def finished(command: Command, workdir: Path) -> tuple[Run, Assembly]:
+    """The best model of a run and its corpus, under the SETTINGS that are given. Raises BadInput."""
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
     command.check_adams(config, asked=("eval_refiner",))

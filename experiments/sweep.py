@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,7 +36,11 @@ FLAGS = {
     "folder": ("runs/recipes", "where runs, tables and pictures go"),
     "results": (None, "the JSON file of the figures; unset: <folder>/<recipe>.json"),
 }
-SMALL: dict[str, Any] = {"K": 4, "inference_widths": (8,), "epochs": 2, "eval_M": 5, "valid_size": 40}  # of --quick
+JUDGED = {  # of recipes that look into trained models
+    "workdir": (None, "folders of runs of your own, by commas, to look into instead of training"),
+    **{name: flag for name, flag in FLAGS.items() if name != "seeds"},
+}
+SMALL: dict[str, Any] = {"K": 4, "epochs": 2, "eval_M": 5, "valid_size": 40}  # of --quick
 LEAST = {"adam": 3, "fisher": 7}  # M of --quick
 
 Figures = dict[str, Any]  # of one run, as the JSON file holds them
@@ -53,8 +58,9 @@ class Row:
         if not quick:
             return self.settings | {"seed": seed}
         whole = config_of(self.settings)
-        hidden = (8,) * len(whole.generative_widths or ())
-        less = SMALL | {"generative_widths": hidden, "M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
+        less = SMALL | {"M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
+        for name in ("generative_widths", "inference_widths"):
+            less[name] = (8,) * len(getattr(whole, name))
         return {name: value for name, value in self.settings.items() if name != "model"} | less
 
 
@@ -63,17 +69,18 @@ class Sweep:
 
     def __init__(self, recipe: str, command: Command):
         self.quick, self.folder = command.own["quick"], Path(command.text("folder"))
-        self.seeds, self._corpora = range(command.number("seeds")), dict[str, str]()
+        seeds = range(command.number("seeds")) if "seeds" in command.own else [command.given.get("seed", 0)]
+        self.seeds, self._corpora = seeds, dict[str, str]()
         given = command.own["results"]
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.figures, self.tables = read(self.path)
-        self.workdirs: dict[str, Path] = {}  # of the rows with seed 0, by name
+        self.workdirs: dict[str, Path] = {}  # of the rows with the first seed, by name
         prepare_runtime()
 
     def prepared(self, name: str, *flags: str) -> str:
         """The folder of a corpus that `prepare` writes by these flags, or wrote before."""
-        counts = self.folder / name
+        counts = self.folder / f"{name}-{digest(flags)}"
         if not counts.exists():
             prepare.main(["prepare", *flags, f"--output={counts}"])
         return str(counts)
@@ -91,13 +98,22 @@ class Sweep:
             key = self._key(decided(config))
             found = self._found(key, wanted)
             workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
-            self.workdirs.setdefault(row.name, workdir)
+            if config.seed == self.seeds[0]:
+                self.workdirs[row.name] = workdir
             if found is None or (models and not (workdir / "report.txt").exists()):
-                print(f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/")
+                if not (workdir / "report.txt").exists():  # another recipe may have trained it
+                    print(
+                        f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/"
+                    )
                 found = {"row": row.name, "key": key} | trained(settings, workdir, score)
                 self.keep(found)
             done[row.name].append(found)
         return done
+
+    def folders(self, rows: Sequence[Row]) -> dict[str, Path]:
+        """The folders of the runs of these rows, by name; what is not there yet is trained."""
+        self.run(rows, score="", models=True)
+        return {row.name: self.workdirs[row.name] for row in rows}
 
     def measured(self, name: str, settings: dict[str, Any], measure: Callable[[], Figures]) -> Figures:
         """The figures of a row that is no run of ours, by its settings and the counts of its dataset."""
@@ -118,7 +134,8 @@ class Sweep:
 
     def show(self, table: Table) -> None:
         """Prints a table and puts it into the JSON file."""
-        self.tables[table.title] = {"note": table.note, "header": table.header, "rows": table.rows} | taken()
+        rows = [list(map(known, row)) for row in table.rows]
+        self.tables[table.title] = {"note": table.note, "header": table.header, "rows": rows} | taken()
         self._write()
         print(f"\n{plain(table)}\n\nWritten to {self.path}", flush=True)
 
@@ -138,7 +155,17 @@ class Sweep:
             loaded = datasets.load(dataset)
             self._corpora[dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
         counted = settings | {"dataset": self._corpora[dataset]}
-        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:8]
+        return digest(counted)
+
+
+def digest(what: object) -> str:
+    """Eight digits that tell it from others."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def known(value: object) -> object:
+    """A cell for JSON, which has neither NaN nor infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def config_of(settings: dict[str, Any]) -> Config:
@@ -159,7 +186,6 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
     own = {"preset": "paper", "workdir": workdir, "score": score}
     with contextlib.redirect_stdout(io.StringIO()):
         train.main(["train", *(f"--{name}={value}" for name, value in (flags | own).items())])
-    jax.clear_caches()
     metrics = Metrics(workdir)
     curve = metrics.read("validation")
     clock = pairwise([0, *(line["seconds"] for line in curve)])  # it begins anew where a run goes on
@@ -167,6 +193,7 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
     scored = {"validation": best} | {split: metrics.read(split)[-1] for split in filter(None, score.split(","))}
     key = jax.random.fold_in(jax.random.key(settings["seed"]), INTROSPECT)
     spectrum = log_singular_values(np.asarray(jacobian_mean(load_run(workdir).params, key)))
+    jax.clear_caches()
     return {
         "settings": settings | {"dataset": Path(settings["dataset"]).name},
         "epochs": curve[-1]["epoch"],

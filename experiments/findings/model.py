@@ -52,6 +52,11 @@ class Learned:
         """The row of a word of a published list, or None."""
         return finder(self.vocabulary)
 
+    def containing(self, text: str) -> int | None:
+        """The row of the shortest entry that holds a text, in any case, or None."""
+        rows = [row for row in self.frequent.tolist() if text.lower() in self.vocabulary[row].lower()]
+        return min(rows, key=lambda row: len(self.vocabulary[row]), default=None)
+
     @cached_property
     def assembly(self) -> Assembly | None:
         """The corpus of the run; None, with a line that says why, where it is gone or changed."""
@@ -97,22 +102,31 @@ def pieces(text: str, known: Callable[[str], bool]) -> Iterator[str]:
         yield from parts if split else [piece]
 
 
-def models_of(command: Command) -> list[Learned]:
-    """The models of the folders of --workdir, with names that tell them apart. Raises BadInput."""
+def models_of(command: Command, folders: dict[str, Path] | None = None) -> list[Learned]:
+    """The models of these folders, by their names; unset: of --workdir. Raises BadInput."""
     check(command)
+    return [learned(label, folder, command) for label, folder in (folders or folders_of(command)).items()]
+
+
+def folders_of(command: Command) -> dict[str, Path]:
+    """The folders of --workdir by names that tell them apart. Raises BadInput."""
     folders = [Path(name.strip()) for name in command.text("workdir").split(",") if name.strip()]
     if not folders or len({folder.resolve() for folder in folders}) < len(folders):
         raise BadInput(f"--workdir: expected folders of runs, each once, found {command.own['workdir']!r}")
     names = [Config.from_json(read_config(folder)).name for folder in folders]
-    labels = [name if names.count(name) == 1 else f"{name} ({folder})" for name, folder in zip(names, folders)]
-    return [learned(label, folder, command) for label, folder in zip(labels, folders)]
+    return {name if names.count(name) == 1 else f"{name} ({folder})": folder for name, folder in zip(names, folders)}
 
 
 def check(command: Command) -> None:
     """Raises BadInput for a flag of the Jacobians that cannot be."""
-    if command.own["variant"] not in VARIANTS:
-        raise BadInput(f"--variant: expected one of {', '.join(VARIANTS)}, found {command.own['variant']!r}")
+    if (variant := variant_of(command)) not in VARIANTS:
+        raise BadInput(f"--variant: expected one of {', '.join(VARIANTS)}, found {variant!r}")
     command.number("samples")
+
+
+def variant_of(command: Command) -> str:
+    """--variant; log for a command that shows all of them."""
+    return command.own.get("variant", "log")
 
 
 def learned(label: str, folder: Path, command: Command) -> Learned:
@@ -121,7 +135,7 @@ def learned(label: str, folder: Path, command: Command) -> Learned:
     config = Config.from_json(run.config)
     seed = jax.random.key(command.given.get("seed", config.seed))
     key, *others = (jax.random.fold_in(seed, use) for use in (INTROSPECT, CONTEXTS, DOCUMENTS))
-    samples, variant = command.own["samples"], command.own["variant"]
+    samples, variant = command.own["samples"], variant_of(command)
 
     def mean(variant: str) -> np.ndarray:
         found = np.asarray(jacobian_mean(run.params, key, num_samples=samples, variant=variant))
@@ -131,3 +145,9 @@ def learned(label: str, folder: Path, command: Command) -> Learned:
 
     log = mean("log")
     return Learned(label, folder, run, config, log if variant == "log" else mean(variant), log, key, *others)
+
+
+def mean_jacobians(model: Learned, num_samples: int) -> Iterator[tuple[str, np.ndarray]]:
+    """J_mean [V, K] in every variant, by its name."""
+    for variant in VARIANTS:
+        yield variant, np.asarray(jacobian_mean(model.run.params, model.key, num_samples=num_samples, variant=variant))

@@ -122,6 +122,6 @@ def cluster_table(model: Learned, clusters: np.ndarray) -> Table:
     return Table("Clusters", note, ("cluster", "words", "most frequent"), rows)
 
 
-def listed(model: Learned, rows) -> str:
-    """Words by commas."""
-    return ", ".join(model.vocabulary[row] for row in rows)
+def listed(model: Learned, rows, separator: str = ", ") -> str:
+    """Words by commas, or by what else stands between them."""
+    return separator.join(model.vocabulary[row] for row in rows)

@@ -27,8 +27,9 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=[])
     sweep, epochs = Sweep("annealing", command), command.number("epochs")
     for corpus, settings in table1.corpora(command, sweep):
-        steps = epochs * assemble(config_of(settings)).steps_per_epoch
-        done = sweep.run(rows(settings | {"model": 3, "epochs": epochs}, steps))
+        settings |= {"model": 3, "epochs": epochs}
+        config = config_of(Row("", settings).chosen(0, sweep.quick))
+        done = sweep.run(rows(settings, config.epochs * assemble(config).steps_per_epoch))
         sweep.show(table(corpus, done))
 
 

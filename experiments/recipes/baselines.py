@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib.metadata import version
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
             lines.append(line(name, "bound, mean field", figures, estimated=True, paper=paper))
     row = Row("NVDM-style, K=50", NVDM | {"dataset": dataset})
     lines.append(line(row.name, "bound, 20 samples", sweep.run([row])[row.name], paper=PAPERS_NVDM))
-    lines += [(name, "-", "-", "-", "-", paper) for name, paper in OTHERS.items()]
+    lines += [(name, nan, "-", nan, nan, paper) for name, paper in OTHERS.items()]
     sweep.show(Table(title, NOTE, HEADER, lines))
 
 
@@ -93,9 +93,9 @@ def beginning(dataset: str, folder: Path) -> str:
     return str(counts)
 
 
-def line(name: str, what: str, done: Sequence[Figures], *, estimated: bool = False, paper: int | str = "-") -> tuple:
+def line(name: str, what: str, done: Sequence[Figures], *, estimated: bool = False, paper: float = nan) -> tuple:
     """A row of the table."""
-    estimate = over_seeds(done, "test", True) if estimated else "-"
+    estimate = over_seeds(done, "test", True) if estimated else nan
     return name, over_seeds(done, "test", False), what, estimate, over_seeds(done, "test", False, "corpus"), paper
 
 

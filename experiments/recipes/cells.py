@@ -1,14 +1,17 @@
 """Do latent means tell the types of cells? Beside principal components of log-normalised counts.
 
-python -m experiments.prepare --input=mouse_bladder_cell_select_2100.h5 --output=bladder --test_size=420
-python -m experiments.train --dataset=bladder --K=20 --M=13 --refiner=fisher --batch_size=100 --epochs=60
-python -m experiments.recipes.cells --workdir=RUN
+python -m experiments.recipes.cells --input=mouse_bladder_cell_select_2100.h5
+python -m experiments.recipes.cells --input=worm_neuron_cell.h5 --genes=5000
 
-Labels of test documents by their 10 nearest training documents and by a linear probe; and the adjusted Rand index of
-as many k-means clusters of all documents as there are labels. Takes any corpus with labels.
+The files are those of scDeepCluster (github.com/ttgump/scDeepCluster, scRNA-seq data; the `cells` extra reads them),
+but any input with labels will do. Labels of test documents by their 10 nearest training documents and by a linear
+probe; and the adjusted Rand index of as many k-means clusters of all documents as there are labels. The paper has no
+such table.
+
+Expected (nearest / probe / index): worm neurons 97.6% / 94.9% / 0.62, components 92.0% / 93.0% / 0.35; mouse bladder
+78.6% / 82.4% / 0.42, components 84.5% / 89.3% / 0.51.
+Time on 2 cores: ?
 """
-
-from itertools import chain
 
 import numpy as np
 
@@ -16,14 +19,17 @@ from dlgm_jax.data import batches
 from dlgm_jax.embeddings.clusters import agreement_with_labels
 from dlgm_jax.embeddings.documents import label_scores, log_normalised_components
 from dlgm_jax.learning.latents import corpus_posteriors, posterior
-from dlgm_jax.types import BadInput
-from experiments.assembly import SCORE, evaluation_refinement, prepare_runtime
-from experiments.command import parse, run_main
+from dlgm_jax.types import BadInput, Params
+from experiments.assembly import SCORE, Assembly, evaluation_refinement
+from experiments.command import Command, parse, run_main
 from experiments.evaluate import SETTINGS, finished
-from experiments.page import Table, plain
+from experiments.page import Table
+from experiments.recipes import runs
+from experiments.sweep import JUDGED, Row, Sweep
 
-OWN_FLAGS = {
-    "workdir": (None, "the folder of a run on labelled documents"),
+OWN_FLAGS = JUDGED | {
+    "input": (None, "documents with labels, in any form that prepare reads"),
+    "genes": (0, "the words that most documents hold, so many of them; 0: all"),
     "components": (50, "principal components beside"),
 }
 
@@ -31,34 +37,51 @@ OWN_FLAGS = {
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
     number = command.number("components")
-    prepare_runtime()
-    run, assembly = finished(command)
-    corpora = {split: corpus.in_memory() for split, corpus in assembly.splits.items()}
-    labels = {split: list(corpus.labels or ()) for split, corpus in corpora.items()}
-    if not all(labels.values()) or len(set(labels["train"])) < 2:
-        raise BadInput(
-            f"--workdir: expected documents with labels of two kinds, found none in {assembly.config.dataset}"
-        )
-    everyone = list(chain(*labels.values()))
-    print(f"Posterior means of the {len(everyone):,} documents of {command.own['workdir']} ...", flush=True)
-    find = posterior(assembly.model, refinement=evaluation_refinement(assembly.config))
-    means = {}
-    for split, corpus in corpora.items():
-        ordered = batches.ordered_batches(corpus, assembly.batch_size, sizes=assembly.sizes)
-        means[split] = np.asarray(corpus_posteriors(find, run.params, ordered, assembly.key(SCORE)).mean)
-    project = log_normalised_components(corpora["train"].counts, number)
-    projected = {split: project(corpus.counts) for split, corpus in corpora.items()}
+    sweep = Sweep("cells", command)
     rows = []
-    for name, found in (("posterior means", means), (f"log-normalised, {number} components", projected)):
-        scores = label_scores(found["train"], labels["train"], found["test"], labels["test"])
-        index = agreement_with_labels(np.concatenate(list(found.values())), everyone)
-        rows.append((name, 100 * scores.neighbours, 100 * scores.linear, index))
-    header = ("embedding", "10 nearest, %", "linear probe, %", "adjusted Rand index")
-    print(plain(Table("Labels from embeddings", "", header, rows)))
-    print(
-        f"{len(labels['test']):,} test and {len(labels['train']):,} training documents, {len(set(everyone))} labels; "
-        "the adjusted Rand index is of k-means on all documents."
+    for label, workdir in runs.folders(command, sweep, lambda: labelled(command, sweep)).items():
+        run, assembly = finished(command, workdir)
+        corpora = {split: corpus.in_memory() for split, corpus in assembly.splits.items()}
+        labels = {split: list(corpus.labels or ()) for split, corpus in corpora.items()}
+        if not all(labels.values()) or len(set(labels["train"])) < 2:
+            raise BadInput(f"{assembly.config.dataset}: expected documents with labels of two kinds, found none")
+        project = log_normalised_components(corpora["train"].counts, number)
+        projected = {split: project(corpus.counts) for split, corpus in corpora.items()}
+        rows.append((f"{label}, posterior means", *judged(means(assembly, run.params), labels)))
+        rows.append((f"log-normalised, {number} components", *judged(projected, labels)))
+    note = (
+        f"{len(labels['test']):,} test and {len(labels['train']):,} training documents, {len(set(labels['train']))} "
+        "labels; the adjusted Rand index is of k-means on all documents."
     )
+    header = ("embedding", "10 nearest, %", "linear probe, %", "adjusted Rand index")
+    sweep.show(Table("Labels from embeddings", note, header, rows))
+
+
+def labelled(command: Command, sweep: Sweep) -> list[Row]:
+    """The model of the cells."""
+    size = [f"--vocab_size={command.own['genes']}"] if command.own["genes"] else []
+    counts = sweep.prepared("cells", f"--input={command.text('input')}", "--test_size=420", *size)
+    settings = {"dataset": counts, "K": 20, "batch_size": 100, "epochs": 60}
+    return [Row(runs.BEST, settings | runs.RATE | runs.MODELS[runs.BEST])]
+
+
+def means(assembly: Assembly, params: Params) -> dict[str, np.ndarray]:
+    """The posterior means of the documents of every split."""
+    print(f"Posterior means of the documents of {assembly.config.dataset} ...", flush=True)
+    find = posterior(assembly.model, refinement=evaluation_refinement(assembly.config))
+    found = {}
+    for split, corpus in assembly.splits.items():
+        ordered = batches.ordered_batches(corpus, assembly.batch_size, sizes=assembly.sizes)
+        found[split] = np.asarray(corpus_posteriors(find, params, ordered, assembly.key(SCORE)).mean)
+    return found
+
+
+def judged(found: dict[str, np.ndarray], labels: dict[str, list[str]]) -> tuple[float, float, float]:
+    """What an embedding of every split knows of the labels."""
+    scores = label_scores(found["train"], labels["train"], found["test"], labels["test"])
+    everyone = [label for split in found for label in labels[split]]
+    index = agreement_with_labels(np.concatenate(list(found.values())), everyone)
+    return 100 * scores.neighbours, 100 * scores.linear, index
 
 
 if __name__ == "__main__":

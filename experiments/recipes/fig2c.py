@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
         settings = {"dataset": sweep.prepared(f"words-{size}", *texts, f"--vocab_size={size}"), "model": 3}
         rows = [Row(f"3-{name}-tfidf", settings | {"epochs": epochs} | how) for name, how in TRAINED.items()]
         done[size] = sweep.run(rows)
-        sweep.show(table(done))
+    sweep.show(table(done))
     path = sweep.path.with_name("fig2c.png")
     points: list[tuple[float, float]] = [(size, mean(gains(rows.values()))) for size, rows in done.items()]
     lines: dict[str, list[tuple[float, float]]] = {"here": points, "the paper, Wikipedia": list(PAPER.items())}

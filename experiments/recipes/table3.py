@@ -1,16 +1,18 @@
 """Table 3 and Table 7: similarity of words by Jacobian vectors, beside LSA and word2vec of the same texts.
 
-python -m experiments.prepare --input=wiki.jsonl.xz --output=wiki --vocab_size=20000 --keep=ws353.txt,scws.txt.gz
-python -m experiments.train --dataset=wiki --preset=paper --model=1 --M=1 --epochs=10
-python -m experiments.train --dataset=wiki --preset=paper --model=3 --M=13 --refiner=fisher --epochs=10
-python -m experiments.recipes.table3 --workdir=RUN1,RUN3 --texts=wiki.jsonl.xz --similarity=ws353.txt,scws.txt.gz
+python -m experiments.recipes.table3 --texts=wiki.jsonl.xz --similarity=EN-WS-353-ALL.txt,scws_ratings.txt.gz
 
-The paper (1.2 million articles of 2010): WordSim-353 57.8 to 70.9, SCWS 52.2 to 61.7. LSA and word2vec have as many
-dimensions as the first model, and word2vec (the `recipes` extra) reads what this project's documents are made of, with
-stop words. Pairs are those whose words all of them know, in context too.
+The texts are articles, one JSON object with id and text a line; WordSim-353, SCWS and other files of rated pairs are
+published (github.com/mfaruqui/eval-word-vectors; SCWS with Huang et al. 2012). LSA and word2vec have as many dimensions
+as the first model, and word2vec (the `recipes` extra) reads what this project's documents are made of, with stop words.
+Pairs are those whose words all of them know, in context too. Table 3 has the models 1-M1 and 3-M100; --whole trains the
+other two of Table 7 as well.
+
+Expected from 34,672 articles of 2018 and later: by J^pot of 1-M1 50.9 on WordSim-353 and 52.0 on SCWS, by J^prob of
+3-M100 43.1 and 49.1, LSA 26.6 and 40.9. The paper read 1.2 million.
+Time on 2 cores: ?
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,66 +26,95 @@ from dlgm_jax.data.text import WORD, read_texts
 from dlgm_jax.data.word_pairs import RatedPair, read_pairs
 from dlgm_jax.embeddings.documents import lsa
 from dlgm_jax.embeddings.word_similarity import finder, word_similarity
-from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
 from dlgm_jax.types import BadInput
-from experiments.assembly import prepare_runtime
-from experiments.command import parse, run_main
+from experiments.command import Command, parse, run_main
 from experiments.findings.judgements import in_context
-from experiments.findings.model import Learned, models_of
-from experiments.page import Table, plain
+from experiments.findings.model import Learned, mean_jacobians
+from experiments.page import Table
+from experiments.recipes import runs
+from experiments.sweep import JUDGED, Sweep
 
-OWN_FLAGS = {
-    "workdir": (None, "folders of runs on one corpus, by commas"),
-    "texts": (None, "the file that the corpus was prepared from"),
-    "similarity": (None, "files of rated word pairs, by commas"),
-    "variant": ("log", "of the vectors in context: pot, log or prob"),
-    "samples": (400, "draws from the prior for the mean Jacobians"),
-    "contexts": (True, "also read SCWS's words in their contexts"),
-    "output": ("runs/table3.json", "where the figures go"),
+OWN_FLAGS = (
+    JUDGED
+    | runs.WIKI_FLAGS
+    | runs.WHOLE
+    | {
+        "variant": ("log", "of the vectors in context: pot, log or prob"),
+        "samples": (400, "draws from the prior for the mean Jacobians"),
+        "contexts": (True, "also read SCWS's words in their contexts"),
+    }
+)
+PAPER = {  # Table 7: Spearman x 100 on WordSim-353 and SCWS
+    "1-M1-tfidf J^log": (65.8, 59.9),
+    "1-M1-tfidf J^prob": (69.7, 61.7),
+    "1-M1-tfidf J^pot": (66.3, 60.4),
+    "1-M100-tfidf J^log": (66.3, 58.1),
+    "1-M100-tfidf J^prob": (70.9, 61.1),
+    "1-M100-tfidf J^pot": (69.5, 59.9),
+    "3-M1-tfidf J^log": (45.0, 54.9),
+    "3-M1-tfidf J^prob": (46.9, 52.2),
+    "3-M1-tfidf J^pot": (43.9, 53.2),
+    "3-M100-tfidf J^log": (59.6, 59.6),
+    "3-M100-tfidf J^prob": (59.6, 59.5),
+    "3-M100-tfidf J^pot": (57.8, 57.9),
 }
+WORDSIM = 353  # pairs
 MIN_COUNT = 5  # of word2vec, its default
 Embedding = tuple[str, np.ndarray, Callable[[str], int | None]]
-Row = tuple[str, str, float, int]
+Judgements = tuple[str, int | None, list[RatedPair]]  # a file, the paper's column of it, its pairs that all know
 
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
-    texts, output = Path(command.text("texts")), Path(command.text("output"))
-    names = [Path(name.strip()) for name in command.text("similarity").split(",") if name.strip()]
-    prepare_runtime()
-    files = [(name.name, read_pairs(name)) for name in names]
-    models = models_of(command)
-    print(f"Judges {', '.join(model.label for model in models)}, LSA and word2vec; figures go to {output}.", flush=True)
-    embeddings = [*jacobians(models, command.own["samples"]), latent_semantic(models[0]), *skip_grams(models[0], texts)]
-    known = [(name, pairs_of_all(embeddings, name, pairs)) for name, pairs in files]
-    rows = [
-        (name, label, 100 * word_similarity(vectors, find, [pair[:3] for pair in pairs]).spearman, len(pairs))
-        for name, pairs in known
-        for label, vectors, find in embeddings
+    texts, names = Path(command.text("texts")), command.text("similarity").split(",")
+    files = [(path.name, read_pairs(path)) for path in (Path(name.strip()) for name in names if name.strip())]
+    word2vec = trainer()
+    sweep = Sweep("table3", command)
+    models = runs.models(command, sweep, lambda: runs.wiki(command, sweep, *runs.chosen(command)))
+    print(f"Judges {', '.join(model.label for model in models)}, LSA and word2vec ...", flush=True)
+    embeddings = [
+        *jacobians(models, command.own["samples"]),
+        latent_semantic(models[0]),
+        *skip_grams(word2vec, models[0], texts),
     ]
-    show(rows, output)
-    for name, pairs in known:
-        for model in models if command.own["contexts"] and pairs[0].first_context else ():
+    judgements = [(name, column(pairs), pairs_of_all(embeddings, name, pairs)) for name, pairs in files]
+    sweep.show(similarity_table(embeddings, judgements))
+    if command.own["contexts"] and any(pairs[0].first_context for _, _, pairs in judgements):
+        sweep.show(context_table(models, judgements, command))
+
+
+def column(pairs: list[RatedPair]) -> int | None:
+    """Which of the paper's columns a file is: SCWS has contexts."""
+    return 1 if pairs[0].first_context else 0 if len(pairs) == WORDSIM else None
+
+
+def similarity_table(embeddings: list[Embedding], judgements: list[Judgements]) -> Table:
+    """All vectors on all files."""
+    rows = []
+    for name, place, pairs in judgements:
+        for label, vectors, find in embeddings:
+            paper = PAPER[label][place] if place is not None and label in PAPER else "-"
+            value = 100 * word_similarity(vectors, find, [pair[:3] for pair in pairs]).spearman
+            rows.append((name, label, value, paper, len(pairs)))
+    return Table("Similarity of words", "", ("file", "vectors", "Spearman x 100", "paper", "pairs"), rows)
+
+
+def context_table(models: list[Learned], judgements: list[Judgements], command: Command) -> Table:
+    """Words of SCWS in their contexts, which the paper did not try."""
+    rows, variant = [], command.own["variant"]
+    for name, _, pairs in judgements:
+        for model in models if pairs[0].first_context else ():
             print(f"Reads {name} in context by {model.label} ...", flush=True)
-            value = 100 * in_context(model, pairs, command.own["variant"])
-            rows.append((name, f"{model.label} J^{command.own['variant']} in context", value, len(pairs)))
-            show(rows[-1:], output, rows)
-
-
-def show(rows: list[Row], path: Path, whole: list[Row] | None = None) -> None:
-    """Prints rows and writes all so far."""
-    table = Table("Similarity of words", "", ("file", "vectors", "Spearman x 100", "pairs"), rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([dict(zip(table.header, row)) for row in whole or rows], indent=1) + "\n")
-    print(f"\n{plain(table)}\nWritten to {path}", flush=True)
+            rows.append((name, f"{model.label} J^{variant}", 100 * in_context(model, pairs, variant), len(pairs)))
+    note = "Each word by its vector under the posterior of its own context."
+    return Table("Similarity of words in context", note, ("file", "vectors", "Spearman x 100", "pairs"), rows)
 
 
 def jacobians(models: list[Learned], num_samples: int) -> Iterator[Embedding]:
     """The mean Jacobian vectors of every model and variant."""
     for model in models:
-        for variant in VARIANTS:
-            found = jacobian_mean(model.run.params, model.key, num_samples=num_samples, variant=variant)
-            yield f"{model.label} J^{variant}", np.asarray(found), model.find
+        for variant, vectors in mean_jacobians(model, num_samples):
+            yield f"{model.label} J^{variant}", vectors, model.find
 
 
 def latent_semantic(model: Learned) -> Embedding:
@@ -94,12 +125,17 @@ def latent_semantic(model: Learned) -> Embedding:
     return "LSA", svd.components_.T * svd.singular_values_, model.find
 
 
-def skip_grams(model: Learned, texts: Path) -> Iterator[Embedding]:
-    """Word2vec, skip-gram and CBOW, of the same texts in the same dimensions."""
+def trainer() -> Any:
+    """Gensim's Word2Vec. Raises BadInput where it is not installed."""
     try:
         from gensim.models import Word2Vec
     except ImportError as error:
         raise BadInput("word2vec: expected gensim (pip install -e '.[recipes]'), found it is not installed") from error
+    return Word2Vec
+
+
+def skip_grams(word2vec: Any, model: Learned, texts: Path) -> Iterator[Embedding]:
+    """Word2vec, skip-gram and CBOW, of the same texts in the same dimensions."""
     pattern = re.compile(WORD)
     documents = [pattern.findall(text.text.lower()) for text in tqdm(read_texts(texts), desc="texts", unit="doc")]
     most = max(Counter(word for document in documents for word in document).values(), default=0)
@@ -108,7 +144,7 @@ def skip_grams(model: Learned, texts: Path) -> Iterator[Embedding]:
     for name, skip_gram in (("word2vec skip-gram", 1), ("word2vec CBOW", 0)):
         print(f"Trains {name} ...", flush=True)
         settings: dict[str, Any] = {"vector_size": model.config.K, "sg": skip_gram, "workers": 2, "seed": 1}
-        trained: Any = Word2Vec(documents, min_count=MIN_COUNT, epochs=5, **settings)
+        trained = word2vec(documents, min_count=MIN_COUNT, epochs=5, **settings)
         yield name, trained.wv.vectors, finder(trained.wv.index_to_key)
 
 

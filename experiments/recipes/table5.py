@@ -30,7 +30,10 @@ def main(argv: list[str]) -> None:
     sweep, epochs = Sweep("table5", command), command.number("epochs")
     for corpus, settings in table1.corpora(command, sweep):
         rows = [
-            Row(name_of(*kind, layers), settings | how | {"inference_widths": (kind[1],) * layers, "epochs": epochs})
+            Row(
+                name_of(*kind, layers),
+                settings | how | {"model": 3, "inference_widths": (kind[1],) * layers, "epochs": epochs},
+            )
             for kind in PAPER
             for how in [TRAINED[kind[0]]]
             for layers in LAYERS

@@ -42,6 +42,13 @@ def test_diagnoses_are_counted(tmp_path):
     assert corpus.counts.toarray().tolist() == [[1, 0], [1, 1]]
 
 
+def test_titles_of_diagnoses_are_read(tmp_path):
+    (tmp_path / "D_ICD_DIAGNOSES.csv").write_text('ICD9_CODE,LONG_TITLE\n0389,"Septicemia,  unspecified"\n')
+    assert tables.read_titles(tmp_path) == {"0389": "Septicemia, unspecified"}
+    with pytest.raises(BadInput, match="expected a table D_ICD_DIAGNOSES"):
+        tables.read_titles(tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize(
     ("ratings", "message"),
     [

@@ -146,7 +146,7 @@ def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_
     rows = held["tables"]["Baselines on small"]["rows"]
     assert len(rows) == len({row[0] for row in rows}) == 1 + 2 + 1 + 4
     assert {row[2] for row in rows} == {"exact", "bound, mean field", "bound, 20 samples", "-"}
-    assert rows[3] == ["NVDM-style, K=50", 32.0, "bound, 20 samples", "-", 3, 836]
+    assert rows[3] == ["NVDM-style, K=50", 32.0, "bound, 20 samples", None, 3, 836]
     for run in held["runs"]:
         assert Path(run["settings"]["dataset"]).name == "small-beginning"
         for form in ("scores", "corpus"):

@@ -82,6 +82,12 @@ def read_mimic(folder: Path) -> Corpus:
     return gathered(((row["SUBJECT_ID"], code, 1) for _, row in table if (code := row["ICD9_CODE"].strip())), folder)
 
 
+def read_titles(folder: str | Path) -> dict[str, str]:
+    """ICD-9 code -> title, of MIMIC-III's table of diagnoses. Raises BadInput when it is not there."""
+    table = _rows(Path(folder), "D_ICD_DIAGNOSES", ("ICD9_CODE", "LONG_TITLE"))
+    return {row["ICD9_CODE"].strip(): " ".join(row["LONG_TITLE"].split()) for _, row in table}
+
+
 def _rows(folder: Path, name: str, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
     """(file:line, row) of a table. Raises BadInput when it is not there."""
     path = find(folder, name)

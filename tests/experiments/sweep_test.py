@@ -1,0 +1,210 @@
+"""Sweeps and the recipes that are made of them, on toy files."""
+
+import importlib
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from dlgm_jax.learning.loop import Stopped
+from experiments import sweep
+from experiments.command import run_main
+from experiments.recipes import table1, table5
+
+PERPLEXITIES = [1000.0, 800.0]  # of a run that is made up, at M=1 and refined
+
+
+@pytest.fixture
+def recipe(monkeypatch, capsys):
+    """Runs a recipe as from a shell: exit code, stdout, stderr."""
+
+    def run(name, *arguments):
+        module = importlib.import_module(f"experiments.recipes.{name}")
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        code = 0
+        try:
+            run_main(module.main)
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the recipes of this file keep their runs, so that they share them."""
+    return tmp_path_factory.mktemp("recipes")
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Runs that are not made: their settings, in order. Each next one is better by 10."""
+    runs = []
+
+    def trained(settings, workdir, score):
+        runs.append(settings)
+        values = [value - 10 * len(runs) for value in PERPLEXITIES]
+        scores = dict.fromkeys(["validation", *filter(None, score.split(","))], values)
+        more = {"epochs": 2, "best_epoch": 2, "seconds": 60.0, "log_singular_values": [1.0, 0.5, -0.5]}
+        return {"settings": settings, "scores": scores, "curve": [[1, *PERPLEXITIES], [2, *values]], **more}
+
+    monkeypatch.setattr(sweep, "trained", trained)
+    return runs
+
+
+def results(path):
+    return json.loads(path.read_text())
+
+
+def rows_of(out, title):
+    """The cells of a table that was printed."""
+    after = out.split(f"{title}\n")[1].split("\n\n")[0].splitlines()
+    return [line.split() for line in after]
+
+
+def test_table1_trains_eight_models_and_their_figures_stand_in_the_table_and_the_file(recipe, nvdm_folder, folder):
+    arguments = "table1", "--quick", f"--dataset={nvdm_folder}", f"--folder={folder}"
+    code, out, err = recipe(*arguments)
+    assert code == 0, err
+    kept = results(folder / "table1-quick.json")
+    assert [run["row"] for run in kept["runs"]] == list(table1.PAPER["20 Newsgroups"])
+    _, *lines, note = rows_of(out, "Test perplexity on 20 Newsgroups")
+    for run, line in zip(kept["runs"], lines, strict=True):
+        workdir = next(folder.glob(f"*-{run['key']}"))
+        test = [json.loads(text) for text in (workdir / "metrics.jsonl").read_text().splitlines()][-1]
+        ours = [round(test[name], 1) for name in ("perplexity", "perplexity_refined")]
+        assert run["scores"]["test"] == ours
+        assert [run["epochs"], len(run["curve"])] == [2, 2]
+        paper = table1.PAPER["20 Newsgroups"][run["row"]]
+        assert line == [run["row"], *(f"{v:.1f}" if v >= 100 else f"{v:.3g}" for v in ours), *(f"{v:,}" for v in paper)]
+        assert str(nvdm_folder) not in json.dumps(run)
+    assert note[:3] == ["16", "of", "16"]  # toy documents have 30 words
+    again = recipe(*arguments)
+    assert again[1] == out[out.index("\nTest perplexity") :]
+
+
+def test_figures_2_take_the_runs_that_are_there(recipe, nvdm_folder, folder, monkeypatch):
+    where = f"--dataset={nvdm_folder}", f"--folder={folder}"
+    assert recipe("table1", "--quick", *where)[0] == 0
+    monkeypatch.setattr(sweep.train.loop, "fit", None)  # nothing is trained any more
+    code, out, err = recipe("fig2ab", "--quick", *where)
+    assert code == 0, err
+    curves = {run["row"]: run["curve"] for run in results(folder / "fig2ab-quick.json")["runs"]}
+    header, first, second, _ = rows_of(out, "Validation perplexity on 20 Newsgroups")
+    assert header == ["epoch", *curves] == ["epoch", "1-M1-tfidf", "1-M100-tfidf", "3-M1-tfidf", "3-M100-tfidf"]
+    for epoch, line in enumerate((first, second)):
+        assert [float(cell) for cell in line] == [epoch + 1, *(float(f"{c[epoch][2]:.3g}") for c in curves.values())]
+    code, out, err = recipe("fig2de", "--quick", *where)
+    assert code == 0, err
+    for run, line in zip(
+        results(folder / "fig2de-quick.json")["runs"], rows_of(out, "J_mean^log on 20 Newsgroups")[1:]
+    ):
+        values = run["log_singular_values"]
+        assert values == sorted(values, reverse=True)
+        assert line[:3] == [run["row"], str(sum(value > 0 for value in values)), "4"]
+    for name in ("fig2ab", "fig2de"):
+        assert (folder / f"{name}-20-Newsgroups.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """150 texts of 49 words."""
+    rng = np.random.default_rng(0)
+    words = [f"word{a}{b}" for a in "abcdefg" for b in "abcdefg"]
+    path = tmp_path / "texts.txt"
+    path.write_text("".join(" ".join(rng.choice(words, 20)) + "\n" for _ in range(150)))
+    return path
+
+
+def test_figure_2c_prepares_its_vocabulary(recipe, texts, folder):
+    code, out, err = recipe("fig2c", "--quick", f"--input={texts}", "--vocabularies=30", f"--folder={folder}")
+    assert code == 0, err
+    assert len((folder / "words-30" / "vocab.txt").read_text().split()) == 30
+    plain, refined = (run["scores"]["validation"][1] for run in results(folder / "fig2c-quick.json")["runs"])
+    _, line, _ = rows_of(out, "Held-out perplexity by the size of the vocabulary")
+    assert line[:3] == ["30", f"{plain:.3g}", f"{refined:.3g}"]
+    np.testing.assert_allclose(float(line[3]), 100 * (plain / refined - 1), atol=5e-3)
+
+
+def test_figure_2c_shows_the_gain_of_every_seed(recipe, texts, tmp_path, made_up):
+    sizes = "--vocabularies=12,30"
+    code, out, err = recipe("fig2c", f"--input={texts}", sizes, "--seeds=2", f"--folder={tmp_path}")
+    assert code == 0, err
+    assert [(run["M"], run["seed"]) for run in made_up] == [(1, 0), (13, 0), (1, 1), (13, 1)] * 2
+    first = [100 * (790 / 780 - 1), 100 * (770 / 760 - 1)]
+    shown = f"{np.mean(first):.1f} ± {np.std(first, ddof=1):.1f}"
+    assert rows_of(out, "Held-out perplexity by the size of the vocabulary")[1] == (
+        f"12 780.0 ± 14.1 770.0 ± 14.1 {shown} -".split()
+    )
+
+
+def test_table5_says_how_far_networks_lie_apart(recipe, nvdm_folder, tmp_path, made_up):
+    code, out, err = recipe("table5", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--epochs=3")
+    assert code == 0, err
+    shapes = [(width,) * layers for width in (100, 400) for layers in (1, 2, 3)]
+    assert [run["inference_widths"] for run in made_up] == shapes * 2
+    assert [run["M"] for run in made_up] == [1] * 6 + [13] * 6
+    assert all(run["epochs"] == 3 and run["model"] == 3 for run in made_up)
+    apart = f"M1 {100 * (790 / 740 - 1):.1f}%, M100 {100 * (730 / 680 - 1):.1f}%"
+    assert f"{apart} (the paper: 19.6%, 1.2%)" in " ".join(out.split())
+    for trained, said in (("M1", 19.6), ("M100", 1.2)):
+        values = [pair[1] for (name, _), pairs in table5.PAPER.items() if name == trained for pair in pairs]
+        assert round(100 * (max(values) / min(values) - 1), 1) == said
+
+
+def test_annealing_counts_its_steps(recipe, nvdm_folder, tmp_path, made_up):
+    code, out, err = recipe("annealing", "--quick", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--epochs=40")
+    assert code == 0, err
+    # of two steps a tenth and a half are one: the rows share a run
+    assert [run.get("kl_anneal_steps", 0) for run in made_up] == [0, 1] * 3
+    assert [run.get("refined_epochs", 0) for run in made_up] == [0] * 4 + [5] * 2
+    assert len(rows_of(out, "Annealing and refinement on 20 Newsgroups")) == 1 + 7 + 1
+
+
+def test_a_sweep_that_was_stopped_goes_on_and_knows_its_corpus_by_its_counts(
+    recipe, nvdm_folder, tmp_path, made_up, monkeypatch
+):
+    begun, trained = [], sweep.trained
+
+    def stopped(*arguments):
+        begun.append(arguments)
+        if len(begun) == 3:
+            raise Stopped("in epoch 1, after step 4")
+        return trained(*arguments)
+
+    monkeypatch.setattr(sweep, "trained", stopped)
+    arguments = f"--folder={tmp_path}", "--seeds=2"
+    code, _, err = recipe("table1", *arguments, f"--dataset={nvdm_folder}")
+    assert (code, err) == (75, "error: stopped in epoch 1, after step 4; the same command goes on from there\n")
+    assert [run["row"] for run in results(tmp_path / "table1.json")["runs"]] == ["1-M1-norm", "1-M100-norm"]
+    moved = shutil.copytree(nvdm_folder, tmp_path / "elsewhere")
+    code, out, err = recipe("table1", *arguments, f"--dataset={moved}")
+    assert code == 0, err
+    assert len(made_up) == 16
+    assert begun[2][0] | {"dataset": ""} == begun[3][0] | {"dataset": ""}
+    assert rows_of(out, "Test perplexity on 20 Newsgroups")[1][:7] == [
+        "1-M1-norm",
+        *("950.0", "±", "56.6"),
+        *("750.0", "±", "56.6"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds=0"], "--seeds: expected a whole number from 1, found 0"),
+        (["--dataset=nowhere"], "--dataset: expected docstrings, 20news or a folder, found"),
+        (["--results=damaged.json"], "--results: expected the figures of a recipe, found damaged.json damaged"),
+    ],
+)
+def test_bad_flags_are_one_line(recipe, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "damaged.json").write_text('{"runs": [{}]}')
+    code, _, err = recipe("table1", *arguments)
+    assert code == 2
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
