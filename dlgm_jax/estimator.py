@@ -47,7 +47,7 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     holds, and rows are looked at in batches of one size, so that on a CPU not even rounding differs.
 
     n_components: K; generative_widths: hidden layers of p(x|z), () is log-linear; inference_widths: of q(z|x);
-    activation: relu, tanh, softplus, gelu or elu; features: what q reads, tfidf, tfidf_smooth or norm.
+    activation: relu, tanh, softplus, gelu or elu; features: what q reads, tfidf, tfidf_smooth, norm or counts.
     M: M - 1 gradient evaluations refine each posterior in training, eval_M elsewhere, 1 is none; refiner: fisher (M is
     odd) or adam, which has the rate psi_learning_rate. max_iter: passes over the rows; batch_size: rows of a gradient
     step; learning_rate, weight_decay: of Adam; kl_anneal_steps: steps over which the weight of the KL grows to 1;

@@ -1,4 +1,4 @@
-"""What the inference network reads: tf-idf and normalised counts, of one dense document and of a flat batch."""
+"""What the inference network reads: tf-idf, normalised or bare counts, of one dense document and of a flat batch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ from dlgm_jax.collectives import summed
 from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import Array, Csr
 
-FEATURES = ("tfidf", "tfidf_smooth", "norm")
+FEATURES = ("tfidf", "tfidf_smooth", "norm", "counts")
 
 
 def idf(document_frequencies, num_documents, *, smooth: bool = False) -> Array:
@@ -56,6 +56,8 @@ def batch_features(name: str, idf, *, vocab_axis: str | None = None) -> Callable
 
     With a `vocab_axis`, each of its devices has a block of the columns of the batch.
     """
+    if name == "counts":
+        return lambda counts: counts
     if name == "norm":
         return partial(batch_normalised_counts, vocab_axis=vocab_axis)
     return partial(batch_tfidf, idf=jnp.asarray(idf), vocab_axis=vocab_axis)

@@ -40,7 +40,7 @@ class Config:
     activation: str = setting("relu", f"nonlinearity of the hidden layers: {', '.join(ACTIVATIONS)}", "activation")
     K: int = setting(100, "latent dimensions", "size")
     features: str = setting(
-        "tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm", "features"
+        "tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm, counts", "features"
     )
     M: int = setting(100, "M-1 gradient evaluations refine each document's posterior; 1: none", "positive")
     refiner: str = setting(

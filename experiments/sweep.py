@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -70,7 +70,7 @@ class Sweep:
     def __init__(self, recipe: str, command: Command):
         self.quick, self.folder = command.own["quick"], Path(command.text("folder"))
         seeds = range(command.number("seeds")) if "seeds" in command.own else [command.given.get("seed", 0)]
-        self._seeds, self._corpora = seeds, dict[str, str]()
+        self.seeds, self._corpora = seeds, dict[str, str]()
         given = command.own["results"]
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,15 +90,15 @@ class Sweep:
 
         Raises BadInput and what a run raises.
         """
-        todo = [(row, row.chosen(seed, self.quick)) for seed in self._seeds for row in rows]
+        todo = [(row, row.chosen(seed, self.quick)) for seed in self.seeds for row in rows]
         done: dict[str, list[Figures]] = {row.name: [] for row in rows}
         wanted = {"validation", *filter(None, score.split(","))}
         for number, (row, settings) in enumerate(todo, 1):
             config = config_of(settings)
-            key = self._key(config)
-            found = next((one for one in self.figures if one["key"] == key and one["scores"].keys() >= wanted), None)
+            key = self._key(decided(config))
+            found = self._found(key, wanted)
             workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
-            if config.seed == self._seeds[0]:
+            if config.seed == self.seeds[0]:
                 self.workdirs[row.name] = workdir
             if found is None or (models and not (workdir / "report.txt").exists()):
                 if not (workdir / "report.txt").exists():  # another recipe may have trained it
@@ -114,6 +114,17 @@ class Sweep:
         """The folders of the runs of these rows, by name; what is not there yet is trained."""
         self.run(rows, score="", models=True)
         return {row.name: self.workdirs[row.name] for row in rows}
+
+    def measured(self, name: str, settings: dict[str, Any], measure: Callable[[], Figures]) -> Figures:
+        """The figures of a row that is no run of ours, by its settings and the counts of its dataset."""
+        key = self._key(settings)
+        found = self._found(key, {"validation", "test"})
+        if found is None:
+            print(f"{name}, seed {settings['seed']} ...", flush=True)
+            shown = settings | {"dataset": Path(settings["dataset"]).name}
+            found = {"row": name, "key": key, "settings": shown} | measure()
+            self.keep(found)
+        return found
 
     def keep(self, figures: Figures) -> None:
         """Adds figures to the JSON file, in place of those of the same key."""
@@ -133,15 +144,18 @@ class Sweep:
         tables = ",\n".join(f"{json.dumps(title)}: {json.dumps(one)}" for title, one in self.tables.items())
         write_whole(self.path, f'{{"runs": [\n{runs}\n],\n"tables": {{\n{tables}\n}}}}\n')
 
-    def _key(self, config: Config) -> str:
-        """The same for the same settings on the same counts, wherever these lie; what is as by default has no part."""
-        if config.dataset not in self._corpora:
-            loaded = datasets.load(config.dataset)
-            self._corpora[config.dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
-        default = Config().to_json()
-        decided = {name: value for name, value in config.to_json().items() if value != default[name]}
-        decided["dataset"] = self._corpora[config.dataset]
-        return digest(decided)
+    def _found(self, key: str, wanted: set[str]) -> Figures | None:
+        """What the JSON file holds by this key, when it has scores of these splits."""
+        return next((one for one in self.figures if one["key"] == key and one["scores"].keys() >= wanted), None)
+
+    def _key(self, settings: dict[str, Any]) -> str:
+        """The same for the same settings on the same counts, wherever these lie."""
+        dataset = settings["dataset"]
+        if dataset not in self._corpora:
+            loaded = datasets.load(dataset)
+            self._corpora[dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
+        counted = settings | {"dataset": self._corpora[dataset]}
+        return digest(counted)
 
 
 def digest(what: object) -> str:
@@ -157,6 +171,13 @@ def known(value: object) -> object:
 def config_of(settings: dict[str, Any]) -> Config:
     """The paper's settings with these on top. Raises BadInput."""
     return Config(**(PRESETS["paper"] | settings)).resolved()
+
+
+def decided(config: Config) -> dict[str, Any]:
+    """The settings that are not as by default, and the dataset."""
+    default = Config().to_json()
+    own = {name: value for name, value in config.to_json().items() if value != default[name]}
+    return own | {"dataset": config.dataset}
 
 
 def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
@@ -179,14 +200,15 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
         "best_epoch": best["epoch"],
         "seconds": round(sum(now - before if now > before else now for before, now in clock), 1),
         "scores": {split: both(line) for split, line in scored.items()},
+        "corpus": {split: both(line, "corpus_perplexity") for split, line in scored.items()},
         "curve": [[line["epoch"], *both(line)] for line in curve],
         "log_singular_values": spectrum.round(3).tolist(),
     }
 
 
-def both(line: dict[str, Any]) -> list[float | None]:
+def both(line: dict[str, Any], name: str = "perplexity") -> list[float | None]:
     """The perplexities of a line of metrics at M=1 and refined; None: infinite."""
-    return [value and round(value, 1) for value in (line["perplexity"], line["perplexity_refined"])]
+    return [value and round(value, 1) for value in (line[name], line[f"{name}_refined"])]
 
 
 def taken() -> dict[str, Any]:
@@ -207,9 +229,9 @@ def read(path: Path) -> tuple[list[Figures], dict[str, dict[str, Any]]]:
         raise BadInput(f"--results: expected the figures of a recipe, found {path} damaged ({error!r})") from error
 
 
-def over_seeds(figures: Sequence[Figures], split: str, refined: bool) -> float | str:
+def over_seeds(figures: Sequence[Figures], split: str, refined: bool, kind: str = "scores") -> float | str:
     """The perplexity of a row: of one seed as it is, of several their mean and standard deviation."""
-    values = [one["scores"][split][refined] for one in figures]
+    values = [one[kind][split][refined] for one in figures]
     if None in values:
         return "infinite"
     return values[0] if len(values) == 1 else f"{mean(values):.1f} ± {stdev(values):.1f}"

@@ -26,7 +26,7 @@ ROOMS = {
     "sklearn.feature_extraction.text": "dlgm_jax/data/text.py",
     "sklearn.cluster": "dlgm_jax/embeddings/clusters.py",
     "sklearn.metrics": "dlgm_jax/embeddings/clusters.py",
-    "sklearn.decomposition": "dlgm_jax/embeddings/documents.py",
+    "sklearn.decomposition": "dlgm_jax/embeddings/documents.py, experiments/findings/lda.py",
     "sklearn.linear_model": "dlgm_jax/embeddings/documents.py",
     "sklearn.neighbors": "dlgm_jax/embeddings/documents.py",
     "sklearn.preprocessing": "dlgm_jax/embeddings/documents.py",
@@ -68,7 +68,7 @@ def test_imports_go_down_only(path):
                 assert there in ("data", "types"), f"{inside} imports {module}; data imports types only"
         for library, only in ROOMS.items():
             if module == library or module.startswith(library + "."):
-                assert str(path.relative_to(ROOT)) == only, f"{inside} imports {module}; only {only} may"
+                assert str(path.relative_to(ROOT)) in only.split(", "), f"{inside} imports {module}; only {only} may"
         if module.split(".")[0] == "sklearn":
             assert any(module.startswith(library) for library in ROOMS), f"{inside} imports {module}: name its room"
 

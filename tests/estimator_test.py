@@ -220,7 +220,7 @@ def test_in_a_pipeline_under_a_grid_search():
         ({"generative_widths": (4, 0)}, "generative_widths: expected whole numbers"),
         ({"inference_widths": 400}, "inference_widths: expected whole numbers"),
         ({"activation": "sine"}, "activation: expected one of relu"),
-        ({"features": "bm25"}, "features: expected one of tfidf, tfidf_smooth, norm, found 'bm25'"),
+        ({"features": "bm25"}, "features: expected one of tfidf, tfidf_smooth, norm, counts, found 'bm25'"),
         ({"M": 4}, "M: expected an odd number as 13"),
         ({"eval_M": 2}, "eval_M: expected an odd number as 13"),
         ({"refiner": None}, "refiner: expected one of adam, fisher, found None"),
@@ -235,11 +235,11 @@ def test_parameters_are_refused_at_fit(wrong, message):
         DLGM(**wrong).fit(X)
 
 
-@pytest.mark.parametrize("features", ["tfidf_smooth", "norm"])
+@pytest.mark.parametrize("features", ["tfidf_smooth", "norm", "counts"])
 def test_other_features(features):
     estimator = DLGM(**UNREFINED, features=features, random_state=0).fit(X)
     x = jnp.asarray(X[3], jnp.float32)
-    read = tfidf(x, estimator.idf_) if features == "tfidf_smooth" else x / x.sum()
+    read = {"tfidf_smooth": tfidf(x, estimator.idf_), "norm": x / x.sum(), "counts": x}[features]
     np.testing.assert_allclose(estimator.transform(X)[3], infer(estimator.params_.phi, read).mean, atol=1e-5)
     smooth = features == "tfidf_smooth"
     np.testing.assert_allclose(estimator.idf_, oracles.idf((X > 0).sum(0), 70, smooth=smooth), rtol=1e-6)

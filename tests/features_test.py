@@ -64,6 +64,13 @@ def test_batch_features_are_those_of_each_document():
     assert not np.any(norm[40:])
 
 
+def test_bare_counts_are_read_as_they_are():
+    batch = jax.tree.map(jnp.asarray, gather(as_corpus(COUNTS), np.arange(40), 48, (1024,)).counts)
+    read = features.batch_features("counts", np.ones(17))(batch)
+    np.testing.assert_array_equal(to_dense(read)[:40], COUNTS)
+    assert read.values.dtype == jnp.float32
+
+
 def test_input_dropout_belongs_to_the_document_and_the_word():
     corpus = as_corpus(np.ones((50, 40), int))
     keys = jax.random.split(jax.random.key(0), 50)
