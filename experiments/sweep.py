@@ -59,6 +59,7 @@ class Row:
             return self.settings | {"seed": seed}
         whole = config_of(self.settings)
         less = SMALL | {"M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
+        less["refined_epochs"] = min(whole.refined_epochs, 1)
         for name in ("generative_widths", "inference_widths"):
             less[name] = (8,) * len(getattr(whole, name))
         return {name: value for name, value in self.settings.items() if name != "model"} | less
@@ -193,7 +194,6 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
     scored = {"validation": best} | {split: metrics.read(split)[-1] for split in filter(None, score.split(","))}
     key = jax.random.fold_in(jax.random.key(settings["seed"]), INTROSPECT)
     spectrum = log_singular_values(np.asarray(jacobian_mean(load_run(workdir).params, key)))
-    jax.clear_caches()
     return {
         "settings": settings | {"dataset": Path(settings["dataset"]).name},
         "epochs": curve[-1]["epoch"],

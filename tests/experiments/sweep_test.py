@@ -34,12 +34,6 @@ def recipe(monkeypatch, capsys):
     return run
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where the recipes of this file keep their runs, so that they share them."""
-    return tmp_path_factory.mktemp("recipes")
-
-
 @pytest.fixture
 def made_up(monkeypatch):
     """Runs that are not made: their settings, in order. Each next one is better by 10."""
@@ -66,48 +60,78 @@ def rows_of(out, title):
     return [line.split() for line in after]
 
 
-def test_table1_trains_eight_models_and_their_figures_stand_in_the_table_and_the_file(recipe, nvdm_folder, folder):
-    arguments = "table1", "--quick", f"--dataset={nvdm_folder}", f"--folder={folder}"
-    code, out, err = recipe(*arguments)
-    assert code == 0, err
-    kept = results(folder / "table1-quick.json")
-    assert [run["row"] for run in kept["runs"]] == list(table1.PAPER["20 Newsgroups"])
+def test_table1_and_the_recipes_that_share_its_runs(recipe, nvdm_folder, tmp_path, monkeypatch):
+    def quick(name):
+        code, out, err = recipe(name, "--quick", f"--dataset={nvdm_folder}", f"--folder={tmp_path}")
+        assert code == 0, err
+        return out, results(tmp_path / f"{name}-quick.json")["runs"]
+
+    out, runs = quick("table1")
+    check_table1(out, runs, tmp_path)
+    assert all(str(nvdm_folder) not in json.dumps(run) for run in runs)
+    check_table5(*quick("table5"))
+    check_annealing(*quick("annealing"))
+    monkeypatch.setattr(sweep.train.loop, "fit", None)  # nothing is trained any more
+    assert quick("table1") == (out[out.index("\nTest perplexity") :], runs)
+    check_curves(*quick("fig2ab"))
+    check_spectra(*quick("fig2de"))
+    for name in ("fig2ab", "fig2de"):
+        assert (tmp_path / f"{name}-20-Newsgroups.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def check_table1(out, runs, folder):
+    assert [run["row"] for run in runs] == list(table1.PAPER["20 Newsgroups"])
     _, *lines, note = rows_of(out, "Test perplexity on 20 Newsgroups")
-    for run, line in zip(kept["runs"], lines, strict=True):
+    for run, line in zip(runs, lines, strict=True):
         workdir = next(folder.glob(f"*-{run['key']}"))
         test = [json.loads(text) for text in (workdir / "metrics.jsonl").read_text().splitlines()][-1]
         ours = [round(test[name], 1) for name in ("perplexity", "perplexity_refined")]
         assert run["scores"]["test"] == ours
         assert [run["epochs"], len(run["curve"])] == [2, 2]
         paper = table1.PAPER["20 Newsgroups"][run["row"]]
-        assert line == [run["row"], *(f"{v:.1f}" if v >= 100 else f"{v:.3g}" for v in ours), *(f"{v:,}" for v in paper)]
-        assert str(nvdm_folder) not in json.dumps(run)
+        assert line == [run["row"], *map(cell, ours), *(f"{value:,}" for value in paper)]
     assert note[:3] == ["16", "of", "16"]  # toy documents have 30 words
-    again = recipe(*arguments)
-    assert again[1] == out[out.index("\nTest perplexity") :]
 
 
-def test_figures_2_take_the_runs_that_are_there(recipe, nvdm_folder, folder, monkeypatch):
-    where = f"--dataset={nvdm_folder}", f"--folder={folder}"
-    assert recipe("table1", "--quick", *where)[0] == 0
-    monkeypatch.setattr(sweep.train.loop, "fit", None)  # nothing is trained any more
-    code, out, err = recipe("fig2ab", "--quick", *where)
-    assert code == 0, err
-    curves = {run["row"]: run["curve"] for run in results(folder / "fig2ab-quick.json")["runs"]}
-    header, first, second, _ = rows_of(out, "Validation perplexity on 20 Newsgroups")
+def check_table5(out, runs):
+    assert [(run["settings"]["M"], len(run["settings"]["inference_widths"])) for run in runs] == [
+        (M, layers) for M in (1, 7) for layers in (1, 2, 3)
+    ]  # widths are all 8
+    lines = rows_of(out, "Inference networks on 20 Newsgroups")[1:13]
+    for place, run in enumerate(runs):
+        assert lines[place + 3 * (place > 2)][4:6] == [
+            cell(run["scores"][split][1]) for split in ("train", "validation")
+        ]
+
+
+def check_annealing(out, runs):
+    first = [run["settings"].get("refined_epochs", 0) for run in runs]
+    assert [(run["settings"].get("kl_anneal_steps", 0), epochs) for run, epochs in zip(runs, first, strict=True)] == [
+        *((steps, 0) for _ in range(2) for steps in (0, 1)),
+        (0, 1),
+        (1, 1),
+    ]
+    assert len({run["key"] for run in runs}) == 6
+
+
+def check_curves(out, runs):
+    curves = {run["row"]: run["curve"] for run in runs}
+    header, *lines, _ = rows_of(out, "Validation perplexity on 20 Newsgroups")
     assert header == ["epoch", *curves] == ["epoch", "1-M1-tfidf", "1-M100-tfidf", "3-M1-tfidf", "3-M100-tfidf"]
-    for epoch, line in enumerate((first, second)):
-        assert [float(cell) for cell in line] == [epoch + 1, *(float(f"{c[epoch][2]:.3g}") for c in curves.values())]
-    code, out, err = recipe("fig2de", "--quick", *where)
-    assert code == 0, err
-    for run, line in zip(
-        results(folder / "fig2de-quick.json")["runs"], rows_of(out, "J_mean^log on 20 Newsgroups")[1:]
-    ):
+    for place, line in enumerate(lines):
+        assert line == [str(place + 1), *(cell(curve[place][2]) for curve in curves.values())]
+
+
+def check_spectra(out, runs):
+    for run, line in zip(runs, rows_of(out, "J_mean^log on 20 Newsgroups")[1:]):
         values = run["log_singular_values"]
         assert values == sorted(values, reverse=True)
         assert line[:3] == [run["row"], str(sum(value > 0 for value in values)), "4"]
-    for name in ("fig2ab", "fig2de"):
-        assert (folder / f"{name}-20-Newsgroups.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def cell(value):
+    """As a table shows a perplexity."""
+    return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
 
 
 @pytest.fixture
@@ -120,11 +144,11 @@ def texts(tmp_path):
     return path
 
 
-def test_figure_2c_prepares_its_vocabulary(recipe, texts, folder):
-    code, out, err = recipe("fig2c", "--quick", f"--input={texts}", "--vocabularies=30", f"--folder={folder}")
+def test_figure_2c_prepares_its_vocabulary(recipe, texts, tmp_path):
+    code, out, err = recipe("fig2c", "--quick", f"--input={texts}", "--vocabularies=30", f"--folder={tmp_path}")
     assert code == 0, err
-    assert len(next(folder.glob("words-30-*/vocab.txt")).read_text().split()) == 30
-    plain, refined = (run["scores"]["validation"][1] for run in results(folder / "fig2c-quick.json")["runs"])
+    assert len(next(tmp_path.glob("words-30-*/vocab.txt")).read_text().split()) == 30
+    plain, refined = (run["scores"]["validation"][1] for run in results(tmp_path / "fig2c-quick.json")["runs"])
     _, line, _ = rows_of(out, "Held-out perplexity by the size of the vocabulary")
     assert line[:3] == ["30", f"{plain:.3g}", f"{refined:.3g}"]
     np.testing.assert_allclose(float(line[3]), 100 * (plain / refined - 1), atol=5e-3)
@@ -161,7 +185,7 @@ def test_annealing_counts_its_steps(recipe, nvdm_folder, tmp_path, made_up):
     assert code == 0, err
     # of two steps a tenth and a half are one: the rows share a run
     assert [run.get("kl_anneal_steps", 0) for run in made_up] == [0, 1] * 3
-    assert [run.get("refined_epochs", 0) for run in made_up] == [0] * 4 + [5] * 2
+    assert [run.get("refined_epochs", 0) for run in made_up] == [0] * 4 + [1] * 2
     assert len(rows_of(out, "Annealing and refinement on 20 Newsgroups")) == 1 + 7 + 1
 
 
