@@ -5,10 +5,10 @@ python -m experiments.recipes.table6 --input=ml-latest-small
 The input is a folder of MovieLens's tables (ratings.csv, movies.csv; grouplens.org). The paper's Netflix ratings are
 not to be had any more.
 
-Expected: neighbours by the model are of the same kind, those of the baseline are popular films: of ten well-known films
-86% of the neighbours share a genre (baseline 54%), of all that five people liked 78% at the 38th percentile of
-popularity (baseline 58% at the 58th; chance 53%).
-Time on 2 cores: ?
+Expected: neighbours by the model are of the same kind, those of the baseline are popular films: of all that five people
+liked 79% of the neighbours share a genre, at the 38th percentile of popularity (baseline 58% at the 58th; chance 52%); of
+ten well-known films 74% (baseline 54%).
+Time on 2 cores: 7 minutes.
 """
 
 from collections.abc import Callable, Sequence

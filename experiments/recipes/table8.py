@@ -10,7 +10,7 @@ into relations between codes is not published; `dlgm_jax.embeddings.medical.mrm_
 
 Expected: Synthea's modules leave plain traces, so most answers are found; 85 patients of MIMIC-III are too few for
 clusters that mean much.
-Time on 2 cores: ?
+Time on 2 cores: 3 minutes.
 """
 
 import re
