@@ -17,13 +17,13 @@ from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data import batches, datasets
 from dlgm_jax.data.corpus import Documents, split_validation
 from dlgm_jax.learning import scoring, sharding, steps
+from dlgm_jax.learning.loop import Step
 from dlgm_jax.learning.refinement import Refinement, chosen
 from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
 from experiments.config import Config
 
-Step = Callable[[steps.State, Batch, Array], tuple[steps.State, steps.Info]]
 INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
 
 

@@ -8,9 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import jax
@@ -75,13 +73,14 @@ class Sweep:
         given = command.own["results"]
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.figures, self.tables = read(self.path)
+        self.figures, _ = read(self.path)
+        self._asked = asked(command)
         self.workdirs: dict[str, Path] = {}  # of the rows with the first seed, by name
         prepare_runtime()
 
     def prepared(self, name: str, *flags: str) -> str:
-        """The folder of a corpus that `prepare` writes by these flags, or wrote before."""
-        counts = self.folder / f"{name}-{digest(flags)}"
+        """The folder of a corpus that `prepare` writes by these flags, or wrote before from files like these."""
+        counts = self.folder / f"{name}-{digest([state(flag) for flag in flags])}"
         if not counts.exists():
             prepare.main(["prepare", *flags, f"--output={counts}"])
         return str(counts)
@@ -98,7 +97,7 @@ class Sweep:
             config = config_of(settings)
             key = self._key(decided(config))
             found = self._found(key, wanted)
-            workdir = self.folder / f"{Path(config.dataset).name}-{config.name}-{key}"
+            workdir = self.folder / f"{config.name}-{key}"
             if config.seed == self.seeds[0]:
                 self.workdirs[row.name] = workdir
             if found is None or (models and not (workdir / "report.txt").exists()):
@@ -129,21 +128,26 @@ class Sweep:
 
     def keep(self, figures: Figures) -> None:
         """Adds figures to the JSON file, in place of those of the same key."""
-        others = [one for one in self.figures if one["key"] != figures["key"]]
-        self.figures = [*others, figures | taken()]
-        self._write()
+        self.figures, tables = read(self.path)  # again: another process may have written meanwhile
+        self.figures = [one for one in self.figures if one["key"] != figures["key"]] + [figures | taken()]
+        self._write(tables)
 
     def show(self, table: Table) -> None:
         """Prints a table and puts it into the JSON file."""
         rows = [list(map(known, row)) for row in table.rows]
-        self.tables[table.title] = {"note": table.note, "header": table.header, "rows": rows} | taken()
-        self._write()
+        self.figures, tables = read(self.path)
+        tables[f"{table.title} [{self._asked}]"] = {"note": table.note, "header": table.header, "rows": rows} | taken()
+        self._write(tables)
         print(f"\n{plain(table)}\n\nWritten to {self.path}", flush=True)
 
-    def _write(self) -> None:
+    def picture(self, name: str) -> Path:
+        """Where a picture goes that belongs to the JSON file."""
+        return self.path.with_name(f"{self.path.stem}-{name.replace(' ', '-')}.png")
+
+    def _write(self, tables: dict[str, dict[str, Any]]) -> None:
         runs = ",\n".join(map(json.dumps, self.figures))
-        tables = ",\n".join(f"{json.dumps(title)}: {json.dumps(one)}" for title, one in self.tables.items())
-        write_whole(self.path, f'{{"runs": [\n{runs}\n],\n"tables": {{\n{tables}\n}}}}\n')
+        shown = ",\n".join(f"{json.dumps(title)}: {json.dumps(one)}" for title, one in tables.items())
+        write_whole(self.path, f'{{"runs": [\n{runs}\n],\n"tables": {{\n{shown}\n}}}}\n')
 
     def _found(self, key: str, wanted: set[str]) -> Figures | None:
         """What the JSON file holds by this key, when it has scores of these splits."""
@@ -162,6 +166,26 @@ class Sweep:
 def digest(what: object) -> str:
     """Eight digits that tell it from others."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def state(flag: str) -> list[object]:
+    """A flag of `prepare`; of the files that it names their names, sizes and times, wherever they lie."""
+    name, _, value = flag.partition("=")
+    found: list[object] = [name]
+    for part in value.split(","):
+        path = Path(part)
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+        found += stats or [part]
+    return found
+
+
+def asked(command: Command) -> str:
+    """What the recipe was asked for, with names of files instead of paths."""
+    where = ("folder", "results")
+    given = {name: value for name, value in command.own.items() if name not in where and value not in (None, "", False)}
+    names = {name: ",".join(Path(part).name for part in str(value).split(",")) for name, value in given.items()}
+    return " ".join(f"--{name}={value}" for name, value in sorted(names.items()))
 
 
 def known(value: object) -> object:
@@ -189,8 +213,7 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
         train.main(["train", *(f"--{name}={value}" for name, value in (flags | own).items())])
     metrics = Metrics(workdir)
     curve = metrics.read("validation")
-    clock = pairwise([0, *(line["seconds"] for line in curve)])  # it begins anew where a run goes on
-    best = min(curve, key=lambda line: line["perplexity_refined"])
+    best = min(curve, key=lambda line: line["perplexity_refined"] or math.inf)
     scored = {"validation": best} | {split: metrics.read(split)[-1] for split in filter(None, score.split(","))}
     key = jax.random.fold_in(jax.random.key(settings["seed"]), INTROSPECT)
     spectrum = log_singular_values(np.asarray(jacobian_mean(load_run(workdir).params, key)))
@@ -198,7 +221,7 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
         "settings": settings | {"dataset": Path(settings["dataset"]).name},
         "epochs": curve[-1]["epoch"],
         "best_epoch": best["epoch"],
-        "seconds": round(sum(now - before if now > before else now for before, now in clock), 1),
+        "seconds": round(sum(line["seconds"] for line in curve), 1),
         "scores": {split: both(line) for split, line in scored.items()},
         "corpus": {split: both(line, "corpus_perplexity") for split, line in scored.items()},
         "curve": [[line["epoch"], *both(line)] for line in curve],
@@ -224,14 +247,25 @@ def read(path: Path) -> tuple[list[Figures], dict[str, dict[str, Any]]]:
         return [], {}
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        return [one for one in held["runs"] if one["key"] and one["scores"]["validation"]], dict(held["tables"])
+        if any(len(one["key"]) != 8 or len(one["scores"]["validation"]) != 2 for one in held["runs"]):
+            raise ValueError("a run without figures")
+        return list(held["runs"]), dict(held["tables"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"--results: expected the figures of a recipe, found {path} damaged ({error!r})") from error
 
 
+def perplexities(figures: Sequence[Figures], split: str, refined: bool = True, kind: str = "scores") -> list[float]:
+    """Of a row, one for each seed."""
+    return [math.inf if (value := one[kind][split][refined]) is None else value for one in figures]
+
+
 def over_seeds(figures: Sequence[Figures], split: str, refined: bool, kind: str = "scores") -> float | str:
     """The perplexity of a row: of one seed as it is, of several their mean and standard deviation."""
-    values = [one[kind][split][refined] for one in figures]
-    if None in values:
-        return "infinite"
-    return values[0] if len(values) == 1 else f"{mean(values):.1f} ± {stdev(values):.1f}"
+    return summarised(perplexities(figures, split, refined, kind))
+
+
+def summarised(values: Sequence[float]) -> float | str:
+    """One value as it is, of several the mean and the standard deviation."""
+    if len(values) == 1 or not np.isfinite(values).all():
+        return float(np.mean(values))
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"

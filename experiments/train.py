@@ -101,6 +101,7 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, spli
     like = assembly.shapes()
     state, progress, damaged = loop.restore(like, checkpoints, best)
     metrics = folder.Metrics(workdir)
+    splits = splits + [split for split in ("test", "train") if split not in splits and metrics.read(split)]
     if hosts.first():
         metrics.rewind(progress.epoch)
         folder.settle(workdir, config)
@@ -243,7 +244,7 @@ class Bar(tqdm):
         self._validation = f", validation {scores.perplexity:.0f}, refined {scores.perplexity_refined:.0f}"
         self.set_description_str(f"after epoch {epoch}", refresh=False)
         self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}")
-        seconds = time.monotonic() - self._began
+        seconds, self._began = time.monotonic() - self._began, time.monotonic()
         if hosts.first():
             facts = {"train_elbo_per_word": elbo_per_word, "seconds": round(seconds, 2)}
             self._metrics.append("validation", epoch, scores, **facts)

@@ -10,13 +10,16 @@ Time on 2 cores: ?
 """
 
 from collections.abc import Iterable
-from statistics import mean, stdev
 
+import numpy as np
+
+from dlgm_jax.data import datasets
+from dlgm_jax.types import BadInput
 from experiments.command import parse, run_main
 from experiments.page import Table
 from experiments.plots import plot_lines
-from experiments.recipes.table1 import FISHER
-from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds
+from experiments.recipes.table1 import TRAINED
+from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities, summarised
 
 OWN_FLAGS = FLAGS | {
     "input": (None, "raw texts"),
@@ -25,7 +28,6 @@ OWN_FLAGS = FLAGS | {
     "epochs": (10, "of each run"),
 }
 PAPER = {1000: 4.0, 5000: 10.0, 10_000: 12.0, 20_254: 13.5}  # per cent, read off the figure
-TRAINED = {"M1": {"M": 1}, "M100": FISHER}
 
 
 def main(argv: list[str]) -> None:
@@ -33,21 +35,32 @@ def main(argv: list[str]) -> None:
     sizes, epochs = command.numbers("vocabularies"), command.number("epochs")
     texts = [f"--{name}={command.own[name]}" for name in ("input", "test") if command.own[name]]
     sweep, done = Sweep("fig2c", command), dict[int, dict[str, list[Figures]]]()
-    for size in sizes:
-        settings = {"dataset": sweep.prepared(f"words-{size}", *texts, f"--vocab_size={size}"), "model": 3}
-        rows = [Row(f"3-{name}-tfidf", settings | {"epochs": epochs} | how) for name, how in TRAINED.items()]
-        done[size] = sweep.run(rows)
+    for size, corpus in corpora(sweep, sizes, texts).items():
+        settings = {"dataset": corpus, "model": 3, "epochs": epochs}
+        done[size] = sweep.run([Row(f"3-{name}-tfidf", settings | how) for name, how in TRAINED.items()])
     sweep.show(table(done))
-    path = sweep.path.with_name("fig2c.png")
-    points: list[tuple[float, float]] = [(size, mean(gains(rows.values()))) for size, rows in done.items()]
+    path = sweep.picture("gain")
+    points: list[tuple[float, float]] = [(size, float(np.mean(gains(rows.values())))) for size, rows in done.items()]
     lines: dict[str, list[tuple[float, float]]] = {"here": points, "the paper, Wikipedia": list(PAPER.items())}
     plot_lines(path, lines, labels=("words", "gain of M=100 over M=1, %"), title="Gain by the size of the vocabulary")
     print(f"The picture is {path}")
 
 
+def corpora(sweep: Sweep, sizes: list[int], texts: list[str]) -> dict[int, str]:
+    """The folder of every vocabulary. Raises BadInput for one that is larger than the texts have words."""
+    found = {size: sweep.prepared(f"words-{size}", *texts, f"--vocab_size={size}") for size in sizes}
+    for size, corpus in found.items():
+        number = len(datasets.load(corpus).train.vocabulary)
+        if number != size:
+            raise BadInput(f"--vocabularies: expected at most the {number:,} words of the texts, found {size:,}")
+    if not found:
+        raise BadInput("--vocabularies: expected sizes as 1000,2000, found none")
+    return found
+
+
 def gains(rows: Iterable[list[Figures]]) -> list[float]:
     """Of M=100 over M=1, per cent, for every seed."""
-    pairs = zip(*([run["scores"]["validation"][1] for run in figures] for figures in rows))
+    pairs = zip(*(perplexities(figures, "validation") for figures in rows))
     return [100 * (plain - refined) / refined for plain, refined in pairs]
 
 
@@ -55,10 +68,8 @@ def table(done: dict[int, dict[str, list[Figures]]]) -> Table:
     """A line for every vocabulary."""
     lines = []
     for size, rows in done.items():
-        found = gains(rows.values())
-        shown = found[0] if len(found) == 1 else f"{mean(found):.1f} ± {stdev(found):.1f}"
         held_out = (over_seeds(figures, "validation", True) for figures in rows.values())
-        lines.append((size, *held_out, shown, PAPER.get(size, float("nan"))))
+        lines.append((size, *held_out, summarised(gains(rows.values())), PAPER.get(size, float("nan"))))
     header = ("words", *next(iter(done.values())), "gain, %", "paper's gain, %")
     return Table("Held-out perplexity by the size of the vocabulary", "Refined by Adam's 99 steps.", header, lines)
 

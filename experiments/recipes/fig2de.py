@@ -25,9 +25,7 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=[])
     sweep = Sweep("fig2de", command)
     for corpus, settings in table1.corpora(command, sweep):
-        rows = [row for row in table1.rows(corpus, settings) if row.name.endswith("tfidf")]
-        done = sweep.run(rows)
-        path = sweep.path.with_name(f"fig2de-{corpus.replace(' ', '-')}.png")
+        done, path = sweep.run(table1.on_tfidf(corpus, settings)), sweep.picture(corpus)
         plot_spectra(path, [(name, spectrum(figures[0])) for name, figures in done.items()])
         sweep.show(table(corpus, done))
         print(f"The picture is {path}")

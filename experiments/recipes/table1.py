@@ -14,13 +14,16 @@ trains them by Adam. All are scored by Adam's 99 steps. Expected: 1-M1-tfidf bel
 Time on 2 cores: 20 Newsgroups about an hour; film reviews an hour and a half.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dlgm_jax.data import datasets
+from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
 from experiments.page import Table
-from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds
+from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities
 
 CORPORA = {
     "dataset": ("20news", "20 Newsgroups: the NVDM folder, or 20news, which scikit-learn fetches; empty: leave it out"),
@@ -53,6 +56,8 @@ PAPER = {  # test perplexity at M=1 and M=100
     },
 }
 FISHER = {"M": 13, "refiner": "fisher"}
+TRAINED = {"M1": {"M": 1}, "M100": FISHER}
+NVDM = (2000, 7505)  # words and test documents of the folder that the paper's figures are of
 EPOCHS = {  # of M=1 and of M100, by model
     "20 Newsgroups": {1: (200, 200), 3: (200, 80)},
     "film reviews": {1: (10, 10), 3: (10, 10)},
@@ -69,26 +74,49 @@ def main(argv: list[str]) -> None:
 
 
 def corpora(command: Command, sweep: Sweep) -> list[tuple[str, dict[str, Any]]]:
-    """The corpora that are asked for, and the settings that belong to them."""
-    own = command.own
-    found = [("20 Newsgroups", {"dataset": own["dataset"]})] if own["dataset"] else []
+    """The corpora that are asked for, and the settings that belong to them. Raises BadInput."""
+    own, found = command.own, list[tuple[str, dict[str, Any]]]()
+    for flag in ("rcv1_dir", "imdb"):
+        if own[flag] and not Path(own[flag]).is_dir():
+            raise BadInput(f"--{flag}: expected a folder, found no {own[flag]}")
+    if own["dataset"]:
+        found.append((named(own["dataset"]), {"dataset": own["dataset"]}))
     if own["rcv1_dir"]:
-        counts = sweep.prepared("rcv1", f"--input={own['rcv1_dir']}", "--vocab_size=10000", "--test_size=10000")
-        found.append(("RCV1-v2", {"dataset": counts, "valid_size": 5000}))
+        how = ("--format=lyrl2004", "--vocab_size=10000", "--test_size=10000")
+        found.append(("RCV1-v2", {"dataset": sweep.prepared("rcv1", f"--input={own['rcv1_dir']}", *how)}))
+        found[-1][1]["valid_size"] = 5000
     if own["imdb"]:
+        datasets.load(own["imdb"])
         found.append(("film reviews", {"dataset": own["imdb"]}))
+    if not found:
+        raise BadInput("--dataset: expected a corpus, or --rcv1_dir or --imdb, found none")
     return found
+
+
+def named(dataset: str) -> str:
+    """What the tables call a corpus: only the paper's own counts have its name, and its figures beside them."""
+    loaded = datasets.load(dataset)
+    if loaded.remark:
+        print(f"Note: {loaded.remark}.")
+    size = len(loaded.train.vocabulary), loaded.test.num_documents
+    return "20 Newsgroups" if size == NVDM else Path(dataset).name
 
 
 def rows(corpus: str, settings: dict[str, Any], adam: bool = False) -> list[Row]:
     """The paper's eight."""
     refined = {"M": 100} if adam else FISHER
+    by_model = EPOCHS.get(corpus, EPOCHS["20 Newsgroups"])
     return [
         Row(f"{model}-{name}-{features}", settings | {"model": model, "features": features, "epochs": epochs} | how)
         for features in ("norm", "tfidf")
         for model in (1, 3)
-        for name, how, epochs in zip(("M1", "M100"), ({"M": 1}, refined), EPOCHS[corpus][model])
+        for name, how, epochs in zip(("M1", "M100"), ({"M": 1}, refined), by_model[model])
     ]
+
+
+def on_tfidf(corpus: str, settings: dict[str, Any]) -> list[Row]:
+    """Four of them."""
+    return [row for row in rows(corpus, settings) if row.name.endswith("tfidf")]
 
 
 def table(corpus: str, done: dict[str, list[Figures]]) -> Table:
@@ -98,8 +126,8 @@ def table(corpus: str, done: dict[str, list[Figures]]) -> Table:
         lines.append((name, *(over_seeds(figures, "test", refined) for refined in (False, True))))
         if paper:
             lines[-1] += paper[name]
-            ours = np.mean([one["scores"]["test"] for one in figures], axis=0)
-            below += int(np.sum(ours <= paper[name]))
+            ours = (np.mean(perplexities(figures, "test", refined)) for refined in (False, True))
+            below += sum(value <= limit for value, limit in zip(ours, paper[name]))
     note = f"{below} of {2 * len(done)} cells are at or below the paper's." if paper else ""
     header = ("model", "M=1", "M=100", "paper M=1", "paper M=100")[: len(lines[0])]
     return Table(f"Test perplexity on {corpus}", note, header, lines)

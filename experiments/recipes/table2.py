@@ -91,11 +91,12 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
     command.number("neighbours")
     sweep = Sweep("table2", command)
+    patients = runs.patients(sweep, command.own["synthea"]) if command.own["synthea"] else []
     for model in runs.models(command, sweep, lambda: runs.wiki(command, sweep, runs.BEST)):
         sweep.show(word_table(model, command))
         sweep.show(context_table(model, command))
-    if command.own["synthea"]:
-        (model,) = models_of(command, sweep.folders(runs.patients(sweep, command.own["synthea"])))
+    if patients:
+        (model,) = models_of(command, sweep.folders(patients))
         sweep.show(code_table(model, command))
 
 

@@ -7,12 +7,12 @@ A 3-layer generative model on tf-idf by the paper's settings, its inference netw
 RCV1-v2). Expected: M=100 is better throughout, and its figures differ less among the networks. Time on 2 cores: ?
 """
 
-from statistics import mean
+import numpy as np
 
 from experiments.command import parse, run_main
 from experiments.page import Table
 from experiments.recipes import table1
-from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds
+from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities
 
 OWN_FLAGS = FLAGS | table1.CORPORA | {"epochs": (40, "of each run")}
 PAPER = {  # RCV1: train and validation, by M, width and layers
@@ -21,7 +21,6 @@ PAPER = {  # RCV1: train and validation, by M, width and layers
     ("M100", 100): ((317.84, 333.64), (318.03, 334.54), (318.04, 335.92)),
     ("M100", 400): ((314.75, 332.35), (314.04, 332.40), (313.95, 332.04)),
 }
-TRAINED = {"M1": {"M": 1}, "M100": table1.FISHER}
 LAYERS = (1, 2, 3)
 
 
@@ -35,7 +34,7 @@ def main(argv: list[str]) -> None:
                 settings | how | {"model": 3, "inference_widths": (kind[1],) * layers, "epochs": epochs},
             )
             for kind in PAPER
-            for how in [TRAINED[kind[0]]]
+            for how in [table1.TRAINED[kind[0]]]
             for layers in LAYERS
         ]
         sweep.show(table(corpus, sweep.run(rows, score="train")))
@@ -54,7 +53,7 @@ def table(corpus: str, done: dict[str, list[Figures]]) -> Table:
             ours = done[name_of(trained, width, layers)]
             cells = (over_seeds(ours, split, True) for split in ("train", "validation"))
             lines.append((trained, f"{layers} x {width}", *cells, *figures))
-    spreads = (f"{trained} {spread(done, trained):.1f}%" for trained in TRAINED)
+    spreads = (f"{trained} {spread(done, trained):.1f}%" for trained in table1.TRAINED)
     note = f"Refined by Adam's 99 steps. Worst validation over best: {', '.join(spreads)} (the paper: 19.6%, 1.2%)."
     header = ("trained", "network", "train", "validation", "paper's train (RCV1)", "paper's validation")
     return Table(f"Inference networks on {corpus}", note, header, lines)
@@ -63,7 +62,7 @@ def table(corpus: str, done: dict[str, list[Figures]]) -> Table:
 def spread(done: dict[str, list[Figures]], trained: str) -> float:
     """By how many per cent the worst network is behind the best, in validation."""
     found = [
-        mean(run["scores"]["validation"][1] for run in figures)
+        float(np.mean(perplexities(figures, "validation")))
         for name, figures in done.items()
         if name.startswith(f"{trained},")
     ]

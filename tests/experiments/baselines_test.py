@@ -143,7 +143,9 @@ def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_
     command = ["baselines", f"--dataset={nvdm_folder}", "--quick", f"--folder={tmp_path}"]
     baselines.main(command)
     held = json.loads((tmp_path / "baselines-quick.json").read_text())
-    rows = held["tables"]["Baselines on small"]["rows"]
+    ((title, table),) = held["tables"].items()
+    assert title == "Baselines on small [--dataset=small --quick=True --seeds=1]"
+    rows = table["rows"]
     assert len(rows) == len({row[0] for row in rows}) == 1 + 2 + 1 + 4
     assert {row[2] for row in rows} == {"exact", "bound, mean field", "bound, 20 samples", "-"}
     assert rows[3] == ["NVDM-style, K=50", 32.0, "bound, 20 samples", None, 3, 836]

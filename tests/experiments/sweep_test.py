@@ -4,6 +4,7 @@ import importlib
 import json
 import shutil
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,9 +12,16 @@ import pytest
 from dlgm_jax.learning.loop import Stopped
 from experiments import sweep
 from experiments.command import run_main
-from experiments.recipes import table1, table5
+from experiments.recipes import fig2ab, table1, table5
+from experiments.workdir import Metrics
 
-PERPLEXITIES = [1000.0, 800.0]  # of a run that is made up, at M=1 and refined
+PERPLEXITIES = {"validation": [1000.0, 800.0], "test": [1100.0, 900.0], "train": [700.0, 600.0]}  # of a run made up
+
+
+class Run(NamedTuple):
+    """As `load_run` gives it."""
+
+    params: object
 
 
 @pytest.fixture
@@ -41,10 +49,13 @@ def made_up(monkeypatch):
 
     def trained(settings, workdir, score):
         runs.append(settings)
-        values = [value - 10 * len(runs) for value in PERPLEXITIES]
-        scores = dict.fromkeys(["validation", *filter(None, score.split(","))], values)
-        more = {"epochs": 2, "best_epoch": 2, "seconds": 60.0, "log_singular_values": [1.0, 0.5, -0.5]}
-        return {"settings": settings, "scores": scores, "curve": [[1, *PERPLEXITIES], [2, *values]], **more}
+        scores = {
+            split: [value - 10 * len(runs) for value in PERPLEXITIES[split]]
+            for split in ("validation", *filter(None, score.split(",")))
+        }
+        more = {"epochs": 3, "best_epoch": 2, "seconds": 60.0, "log_singular_values": [1.0, 0.5, -0.5]}
+        curve = [[1, 2000.0, 1900.0], [2, *scores["validation"]], [3, 1500.0, 1400.0]]
+        return {"settings": settings, "scores": scores, "curve": curve, **more}
 
     monkeypatch.setattr(sweep, "trained", trained)
     return runs
@@ -61,6 +72,8 @@ def rows_of(out, title):
 
 
 def test_table1_and_the_recipes_that_share_its_runs(recipe, nvdm_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(table1, "NVDM", (30, 60))
+
     def quick(name):
         code, out, err = recipe(name, "--quick", f"--dataset={nvdm_folder}", f"--folder={tmp_path}")
         assert code == 0, err
@@ -76,7 +89,7 @@ def test_table1_and_the_recipes_that_share_its_runs(recipe, nvdm_folder, tmp_pat
     check_curves(*quick("fig2ab"))
     check_spectra(*quick("fig2de"))
     for name in ("fig2ab", "fig2de"):
-        assert (tmp_path / f"{name}-20-Newsgroups.png").read_bytes()[:4] == b"\x89PNG"
+        assert (tmp_path / f"{name}-quick-20-Newsgroups.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def check_table1(out, runs, folder):
@@ -173,6 +186,8 @@ def test_table5_says_how_far_networks_lie_apart(recipe, nvdm_folder, tmp_path, m
     assert [run["inference_widths"] for run in made_up] == shapes * 2
     assert [run["M"] for run in made_up] == [1] * 6 + [13] * 6
     assert all(run["epochs"] == 3 and run["model"] == 3 for run in made_up)
+    lines = rows_of(out, "Inference networks on small")
+    assert lines[1][4:6] == ["590.0", "790.0"]
     apart = f"M1 {100 * (790 / 740 - 1):.1f}%, M100 {100 * (730 / 680 - 1):.1f}%"
     assert f"{apart} (the paper: 19.6%, 1.2%)" in " ".join(out.split())
     for trained, said in (("M1", 19.6), ("M100", 1.2)):
@@ -186,7 +201,61 @@ def test_annealing_counts_its_steps(recipe, nvdm_folder, tmp_path, made_up):
     # of two steps a tenth and a half are one: the rows share a run
     assert [run.get("kl_anneal_steps", 0) for run in made_up] == [0, 1] * 3
     assert [run.get("refined_epochs", 0) for run in made_up] == [0] * 4 + [1] * 2
-    assert len(rows_of(out, "Annealing and refinement on 20 Newsgroups")) == 1 + 7 + 1
+    lines = rows_of(out, "Annealing and refinement on small")
+    assert len(lines) == 1 + 7 + 1
+    assert lines[1][1:] == ["790.0", "1,090.0", "890.0", "2", "1"]
+
+
+def test_curves_show_the_mean_of_the_seeds(recipe, nvdm_folder, tmp_path, made_up, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(fig2ab, "plot_lines", lambda path, lines, **_: drawn.update(lines))
+    code, out, err = recipe("fig2ab", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--seeds=2")
+    assert code == 0, err
+    assert drawn["3-M100-tfidf"] == [(1, 1900.0), (2, 800.0 - 10 * (4 + 8) / 2), (3, 1400.0)]
+    assert rows_of(out, "Validation perplexity on small")[2][1:] == ["770.0", "760.0", "750.0", "740.0"]
+
+
+def test_what_a_run_measured_is_of_its_best_epoch(tmp_path, monkeypatch):
+    values = {1: (None, None), 2: (900.0, 800.04), 3: (850.0, 810.0)}
+
+    def run(argv):
+        assert {"--preset=paper", "--score=test", "--seed=3", "--inference_widths=8,8"} < set(argv)
+        metrics = Metrics(tmp_path)
+        for split, epochs in (("validation", values), ("test", [2])):
+            for epoch in epochs:
+                names = ("perplexity", "perplexity_refined", "corpus_perplexity", "corpus_perplexity_refined")
+                line = dict(zip(names, (*values[epoch], 5.0, 4.0))) | {"seconds": 2.0, "split": split, "epoch": epoch}
+                with (tmp_path / "metrics.jsonl").open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+        assert metrics.read("test")
+
+    monkeypatch.setattr(sweep.train, "main", run)
+    monkeypatch.setattr(sweep, "load_run", lambda workdir: Run(None))
+    monkeypatch.setattr(sweep, "jacobian_mean", lambda params, key: np.eye(3))
+    settings = {"dataset": "/a/corpus", "seed": 3, "inference_widths": (8, 8)}
+    found = sweep.trained(settings, tmp_path, "test")
+    assert found["settings"] == settings | {"dataset": "corpus"}
+    assert (found["best_epoch"], found["epochs"], found["seconds"]) == (2, 3, 6.0)
+    assert found["scores"] == {"validation": [900.0, 800.0], "test": [900.0, 800.0]}
+    assert found["curve"][0] == [1, None, None]
+    assert found["log_singular_values"] == [0.0, 0.0, 0.0]
+
+
+def test_two_sweeps_at_once_keep_what_both_found(nvdm_folder, tmp_path, recipe, made_up, monkeypatch):
+    trained, other = sweep.trained, shutil.copytree(nvdm_folder, tmp_path / "other")
+    (other / "vocab.new").write_text("".join(f"v{v} 1\n" for v in range(30)))
+
+    def between(*arguments):
+        if len(made_up) == 1:
+            made_up.append({})
+            assert recipe("table1", f"--dataset={other}", f"--folder={tmp_path}")[0] == 0
+        return trained(*arguments)
+
+    monkeypatch.setattr(sweep, "trained", between)
+    assert recipe("table1", f"--dataset={nvdm_folder}", f"--folder={tmp_path}")[0] == 0
+    held = results(tmp_path / "table1.json")
+    assert len(held["runs"]) == 16
+    assert [title.split(" [")[0] for title in held["tables"]] == [f"Test perplexity on {n}" for n in ("other", "small")]
 
 
 def test_a_sweep_that_was_stopped_goes_on_and_knows_its_corpus_by_its_counts(
@@ -210,25 +279,38 @@ def test_a_sweep_that_was_stopped_goes_on_and_knows_its_corpus_by_its_counts(
     assert code == 0, err
     assert len(made_up) == 16
     assert begun[2][0] | {"dataset": ""} == begun[3][0] | {"dataset": ""}
-    assert rows_of(out, "Test perplexity on 20 Newsgroups")[1][:7] == [
-        "1-M1-norm",
-        *("950.0", "±", "56.6"),
-        *("750.0", "±", "56.6"),
-    ]
+    assert rows_of(out, "Test perplexity on elsewhere")[1] == ["1-M1-norm", "1050.0", "±", "56.6", "850.0", "±", "56.6"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--seeds=0"], "--seeds: expected a whole number from 1, found 0"),
+        (["--dataset="], "--dataset: expected a corpus, or --rcv1_dir or --imdb, found none"),
+        (["--imdb=nowhere"], "--imdb: expected a folder, found no nowhere"),
+        (["--rcv1_dir=nowhere"], "--rcv1_dir: expected a folder, found no nowhere"),
         (["--dataset=nowhere"], "--dataset: expected docstrings, 20news or a folder, found"),
         (["--results=damaged.json"], "--results: expected the figures of a recipe, found damaged.json damaged"),
     ],
 )
 def test_bad_flags_are_one_line(recipe, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "damaged.json").write_text('{"runs": [{}]}')
+    (tmp_path / "damaged.json").write_text(
+        '{"runs": [{"key": "12345678", "scores": {"validation": null}}], "tables": {}}'
+    )
     code, _, err = recipe("table1", *arguments)
     assert code == 2
     assert err.startswith(f"error: {message}")
     assert err.count("\n") == 1
+
+
+def test_a_vocabulary_that_the_texts_do_not_have_is_one_line(recipe, texts, tmp_path):
+    code, _, err = recipe("fig2c", f"--input={texts}", "--vocabularies=12,1000", f"--folder={tmp_path}")
+    assert code == 2
+    assert "error: --vocabularies: expected at most the 49 words of the texts, found 1,000" in err
+    texts.write_text(texts.read_text().replace("wordaa", "elephant"))
+    recipe("fig2c", f"--input={texts}", "--vocabularies=49,1000", f"--folder={tmp_path}")
+    assert "elephant" in next(tmp_path.glob("words-49-*/vocab.txt")).read_text()
+    assert recipe("fig2c", f"--input={texts}", "--vocabularies=", f"--folder={tmp_path}")[2] == (
+        "error: --vocabularies: expected sizes as 1000,2000, found none\n"
+    )
