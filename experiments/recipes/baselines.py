@@ -33,7 +33,7 @@ from experiments.assembly import assemble
 from experiments.command import parse, run_main
 from experiments.findings import lda
 from experiments.page import Table
-from experiments.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, over_seeds
+from experiments.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, digest, over_seeds
 
 OWN_FLAGS = FLAGS | {"dataset": ("20news", "the NVDM folder, 20news, which scikit-learn fetches, or a prepared folder")}
 SCORED = ("validation", "test")
@@ -84,9 +84,9 @@ def main(argv: list[str]) -> None:
 
 def beginning(dataset: str, folder: Path) -> str:
     """The first documents of a corpus, in a folder of their own. Raises BadInput."""
-    counts = folder / f"{Path(dataset).name}-beginning"
+    whole = datasets.load(dataset)
+    counts = folder / f"beginning-{digest(whole.train.fingerprint())}"
     if not counts.exists():
-        whole = datasets.load(dataset)
         with compact.Writer(counts, whole.train.vocabulary, {}) as writer:
             for split, corpus in (("train", whole.train), ("test", whole.test)):
                 writer.add(split, corpus.select(np.arange(min(FEW, corpus.num_documents))).in_memory())
