@@ -11,7 +11,7 @@ film reviews stand in under their own name:
 
 Rows called M100 are trained by the fisher refiner with 12 evaluations, which does in training what Adam's 99 do; --adam
 trains them by Adam. All are scored by Adam's 99 steps. Expected: 1-M1-tfidf below 785, deep models better with M100.
-Time on 2 cores: 20 Newsgroups about an hour; film reviews an hour and a half.
+Time on 2 cores: 20 Newsgroups two and a half hours beside other work.
 """
 
 from pathlib import Path
