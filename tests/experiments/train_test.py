@@ -215,3 +215,20 @@ def test_only_the_first_epochs_refine_and_a_run_goes_on_as_it_would_have(command
     assert first[2] != always[2]
     assert epochs_of("cut", 2, refined=2) == first[:2]
     assert epochs_of("cut", 3, refined=2) == first
+
+
+def test_another_score_keeps_what_was_scored(command, nvdm_folder, tmp_path):
+    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=1", "--epochs=1", f"--workdir={tmp_path / 'run'}"]
+    code, first, err = command("train", *arguments, "--score=test")
+    assert code == 0, err
+    assert "on validation, test ..." in first
+    assert "train" not in [line["split"] for line in lines(tmp_path / "run")]
+    code, second, err = command("train", *arguments, "--score=train")
+    assert code == 0, err
+    assert "on validation, train, test ..." in second
+    assert [line["split"] for line in lines(tmp_path / "run")] == ["validation", "train", "test"]
+    code, third, err = command("train", *arguments, "--score=")
+    assert code == 0, err
+    assert second.endswith(third)  # nothing is asked that is not there
+    code, _, err = command("train", *arguments, "--score=all")
+    assert (code, err) == (2, "error: --score: expected test, train, both or nothing, found 'all'\n")
