@@ -241,6 +241,20 @@ def test_what_a_run_measured_is_of_its_best_epoch(tmp_path, monkeypatch):
     assert found["log_singular_values"] == [0.0, 0.0, 0.0]
 
 
+def test_table1_by_our_own_settings(recipe, nvdm_folder, tmp_path, made_up):
+    for ours in ([], ["--ours"]):
+        code, out, _ = recipe("table1", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", *ours)
+        assert code == 0
+        assert f"Test perplexity on small{' by our settings' * bool(ours)}\n" in out
+    theirs, ours = made_up[:8], made_up[8:]
+    for one, other in zip(theirs, ours, strict=True):
+        assert other.pop("epochs") <= one.pop("epochs") * 2
+        assert other == one | table1.OURS
+    held = results(tmp_path / "table1.json")
+    assert len(held["runs"]) == 16
+    assert len(held["tables"]) == 2
+
+
 def test_two_sweeps_at_once_keep_what_both_found(nvdm_folder, tmp_path, recipe, made_up, monkeypatch):
     trained, other = sweep.trained, shutil.copytree(nvdm_folder, tmp_path / "other")
     (other / "vocab.new").write_text("".join(f"v{v} 1\n" for v in range(30)))
