@@ -65,6 +65,13 @@ class Gaussian(NamedTuple):
     log_var: Array  # [K]
 
 
+class FullGaussian(NamedTuple):
+    """A Gaussian with covariance factor factor^T."""
+
+    mean: Array  # [K]
+    factor: Array  # [K, K], upper triangular
+
+
 class Evidence(NamedTuple):
     """All that refinement needs to know of one document's counts x under p(x|z)."""
 
@@ -105,3 +112,4 @@ class Model:
     log_probs: Callable[..., Array]  # theta, z -> log p of every word, [V] in nats
     prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats
     information: Callable[..., Any]  # theta, key -> the information of a token, for the fisher refiner
+    curvature: Callable[..., Array]  # theta, z [K], evidence -> minus the Hessian of log p(x|z) in z, [K, K]

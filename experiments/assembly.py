@@ -117,15 +117,19 @@ class Assembly:
         return [f"{document} ({name})" for document, name in zip(documents, self.train.select(documents).ids)]
 
     def score_with(
-        self, *, iwae_samples: int = 0, watched: Callable[[Iterator[Batch]], Iterator[Batch]] = iter
+        self, *, at_the_end: bool = False, watched: Callable[[Iterator[Batch]], Iterator[Batch]] = iter
     ) -> Callable[[Params, str], scoring.Scores]:
-        """A function of parameters and the name of a split; compiled once for all splits. `watched` may end it."""
+        """A function of parameters and the name of a split; compiled once for all splits. `watched` may end it.
+
+        `at_the_end` it takes the tighter bounds too that are asked for.
+        """
         config = self.config
         score = scoring.scorer(
             self.model,
             refinement=evaluation_refinement(config),
             num_samples=config.eval_samples,
-            iwae_samples=iwae_samples,
+            iwae_samples=config.eval_iwae_samples * at_the_end,
+            full_steps=config.eval_full_steps * at_the_end,
             mesh=self.mesh,
         )
 

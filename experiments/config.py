@@ -76,6 +76,9 @@ class Config:
     eval_psi_learning_rate: float = setting(0.008, "as --psi_learning_rate, in evaluation", "above_zero")
     eval_samples: int = setting(1, "samples for the bound of a document", "positive")
     eval_iwae_samples: int = setting(0, "samples for an importance-weighted bound at the end; 0: none", "natural")
+    eval_full_steps: int = setting(
+        0, "steps that fit posteriors with full covariance at the end, 8 or so; 0: none", "natural"
+    )
 
     def __post_init__(self):
         for item in fields(self):

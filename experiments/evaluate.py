@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     config = assembly.config
     how = f"eval_M={config.eval_M} by {config.eval_refiner}"
     print(f"Scoring {command.own['workdir']} ({config.name}) on {config.dataset} with {how} ...", flush=True)
-    score = assembly.score_with(iwae_samples=config.eval_iwae_samples)
+    score = assembly.score_with(at_the_end=True)
     scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
     print(scores_beside_unigram(assembly, scores))
 

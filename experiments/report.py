@@ -23,6 +23,8 @@ def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], c
     ]
     if any(scores["perplexity_importance_weighted"] for scores in columns.values()):
         rows.append(("importance-weighted bound, refined", "perplexity_importance_weighted", ".1f"))
+    if any(scores["perplexity_full_covariance"] for scores in columns.values()):
+        rows.append(("full covariance, refined", "perplexity_full_covariance", ".1f"))
     rows += [
         ("corpus total, M=1", "corpus_perplexity", ".1f"),
         (f"corpus total, {refined}", "corpus_perplexity_refined", ".1f"),

@@ -129,8 +129,8 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, spli
         )
 
     params, _ = best.restore(progress.best_epoch, like.params)
-    if config.eval_iwae_samples:
-        score = assembly.score_with(iwae_samples=config.eval_iwae_samples, watched=pauses.watched)
+    if config.eval_iwae_samples or config.eval_full_steps:
+        score = assembly.score_with(at_the_end=True, watched=pauses.watched)
     print(f"Scoring the best epoch, {progress.best_epoch}, on {', '.join(splits)} ...", flush=True)
     scores = {split: score(params, split) for split in splits}
     params = sharding.whole(params)

@@ -12,12 +12,16 @@ from jax.sharding import PartitionSpec as P
 
 from dlgm_jax.collectives import DATA, gathered
 from dlgm_jax.data.corpus import Documents
+from dlgm_jax.distributions.gaussian import kl_to_standard
+from dlgm_jax.inference import full_covariance
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
 from dlgm_jax.learning import sharding
 from dlgm_jax.learning.refinement import Refinement, refine_batch
 from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, NonFinite, Params
+
+TOGETHER = 16  # documents whose full covariances are fitted at once; each needs a few arrays of V x K
 
 
 class DocumentScores(NamedTuple):
@@ -30,6 +34,7 @@ class DocumentScores(NamedTuple):
     mean_refined: AnyArray  # [B, K]
     log_var_refined: AnyArray  # [B, K]
     importance_weighted: AnyArray  # [B], None when not asked for
+    full_covariance: AnyArray  # [B], None when not asked for
 
 
 @dataclass(frozen=True)
@@ -46,32 +51,59 @@ class Scores:
     kl_refined: float
     active_units: int  # latent dimensions whose refined posterior mean varies by more than 0.01 (Burda et al.)
     perplexity_importance_weighted: float | None = None
+    perplexity_full_covariance: float | None = None
 
 
 def scorer(
-    model: Model, *, refinement: Refinement, num_samples: int = 1, iwae_samples: int = 0, mesh: Mesh | None = None
+    model: Model,
+    *,
+    refinement: Refinement,
+    num_samples: int = 1,
+    iwae_samples: int = 0,
+    full_steps: int = 0,
+    mesh: Mesh | None = None,
 ) -> Callable[[Params, Batch, Array], DocumentScores]:
     """A jitted function that scores a batch; the noise of a document depends on the key and its index only.
 
+    `full_steps` above 0 fit a posterior with full covariance to every document, from its refined one; the model's prior
+    has to be the standard normal then, or ValueError is raised.
     On a `mesh` each device takes its documents and words, of a batch in blocks; all are given the scores of all.
     """
 
+    if full_steps and model.prior is not kl_to_standard:
+        raise ValueError("a posterior with full covariance expects the standard normal prior")
+
     def step(params: Params, batch: Batch, key: Array) -> DocumentScores:
         theta, phi = params
-        guess_keys, refine_keys, refined_keys, iwae_keys = (
-            document_keys(jax.random.fold_in(key, use), batch) for use in range(4)
+        guess_keys, refine_keys, refined_keys, iwae_keys, full_keys = (
+            document_keys(jax.random.fold_in(key, use), batch) for use in (0, 1, 2, 3, 5)
         )
         evidence = model.evidence(theta, batch)
         guess = model.encode(phi, model.features(batch.counts))
         theta_key = jax.random.fold_in(key, 4)
         refined = refine_batch(refinement, model, theta, guess, evidence, refine_keys, theta_key)
 
-        def bound(psi: Gaussian, evidence, key):
-            def one(sample):
-                sample_key = jax.random.fold_in(key, sample)
-                return elbo(lambda z: model.log_likelihood(theta, z, evidence), psi, sample_key, prior=model.prior)
+        def averaged(bound_of, key):
+            return jnp.mean(jax.lax.map(lambda s: bound_of(jax.random.fold_in(key, s)), jnp.arange(num_samples)))
 
-            return jnp.mean(jax.lax.map(one, jnp.arange(num_samples)))
+        def bound(psi: Gaussian, evidence, key):
+            def log_likelihood(z):
+                return model.log_likelihood(theta, z, evidence)
+
+            return averaged(lambda key: elbo(log_likelihood, psi, key, prior=model.prior), key)
+
+        def full(document):
+            psi, evidence, key = document
+
+            def log_likelihood(z):
+                return model.log_likelihood(theta, z, evidence)
+
+            def curvature(z):
+                return model.curvature(theta, z, evidence)
+
+            fit_key, bound_key = jax.random.split(key)
+            q = full_covariance.fit(log_likelihood, curvature, psi, fit_key, num_steps=full_steps)
+            return averaged(lambda key: full_covariance.bound(log_likelihood, q, key), bound_key)
 
         def iwae(psi: Gaussian, evidence, key):
             return importance_weighted_bound(
@@ -86,6 +118,9 @@ def scorer(
             mean_refined=refined.mean,
             log_var_refined=refined.log_var,
             importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
+            full_covariance=jax.lax.map(full, (refined, evidence, full_keys), batch_size=TOGETHER)
+            if full_steps
+            else None,
         )
         return gathered(scores, sharding.axis(mesh, DATA))
 
@@ -170,7 +205,7 @@ def check_finite(what: str, scores: Any) -> None:
 
 def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
     check_finite("scoring", scores)
-    weighted = scores.importance_weighted
+    asked = {"importance_weighted": scores.importance_weighted, "full_covariance": scores.full_covariance}
     return Scores(
         documents=len(lengths),
         empty_documents=int(np.sum(lengths == 0)),
@@ -181,7 +216,7 @@ def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
         kl=float(scores.kl.mean()),
         kl_refined=float(scores.kl_refined.mean()),
         active_units=int(np.sum(scores.mean_refined.var(axis=0) > ACTIVE_VARIANCE)),
-        perplexity_importance_weighted=None if weighted is None else perplexity(weighted, lengths),
+        **{f"perplexity_{name}": None if v is None else perplexity(v, lengths) for name, v in asked.items()},
     )
 
 

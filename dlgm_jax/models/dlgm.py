@@ -130,6 +130,17 @@ def token_scores(
     return jax.vmap(lambda score: pull_back(score)[0])(drawn.T - summed(weights @ mu, vocab_axis))
 
 
+def curvature(theta: Theta, z: Array, evidence: Evidence, *, vocab_axis: str | None = None) -> Array:
+    """N F(z), F(z) = E[s s^T] of the scores s = grad_z log mu_w(z), w ~ mu(z): [K, K], positive semidefinite.
+
+    Minus the Hessian of log p(x|z) for layers that are linear in pieces, else its Gauss-Newton part.
+    """
+    logits, slopes = potentials(theta, z), jax.jacfwd(partial(potentials, theta))(z)
+    mu = jnp.exp(logits - logsumexp_across(logsumexp(logits), vocab_axis))
+    scores = slopes - summed(mu @ slopes, vocab_axis)
+    return evidence.length * summed((scores.T * mu) @ scores, vocab_axis)
+
+
 def _drawn_columns(weights: Array, below: Array, strata: Array, vocab_axis: str | None) -> Array:
     if vocab_axis is None:
         words = jnp.minimum(jnp.searchsorted(below, strata * below[-1]), below.size - 1)
@@ -224,6 +235,7 @@ def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **siz
         log_probs=log_probs,
         prior=gaussian.kl_to_standard,
         information=partial(token_information, vocab_axis=vocab_axis),
+        curvature=partial(curvature, vocab_axis=vocab_axis),
     )
 
 

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     sweep, done = Sweep("fig2c", command), dict[int, dict[str, list[Figures]]]()
     for size, corpus in corpora(sweep, sizes, texts).items():
         settings = {"dataset": corpus, "model": 3, "epochs": epochs}
-        done[size] = sweep.run([Row(f"3-{name}-tfidf", settings | how) for name, how in TRAINED.items()])
+        done[size] = sweep.run([Row(f"3-{name}-tfidf", settings | how) for name, how in TRAINED.items()], score="")
     sweep.show(table(done))
     path = sweep.picture("gain")
     points: list[tuple[float, float]] = [(size, float(np.mean(gains(rows.values())))) for size, rows in done.items()]

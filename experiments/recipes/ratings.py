@@ -61,7 +61,7 @@ COMPLETION = ("by", "predictive", "plug-in", "corpus total, predictive", "corpus
 
 
 def main(argv: list[str]) -> None:
-    settings = [name for name in SETTINGS if name not in ("eval_samples", "eval_iwae_samples")]
+    settings = [name for name in SETTINGS if name not in ("eval_samples", "eval_iwae_samples", "eval_full_steps")]
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     check(command)
     sweep = Sweep("ratings", command)

@@ -21,8 +21,11 @@ SETTINGS = {
 }
 
 
+AT_THE_END = {"iwae_samples": 5, "full_steps": 7}
+
+
 def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
-    assembly = assemble(Config(dataset=str(nvdm_folder), **SETTINGS).resolved())
+    assembly = assemble(Config(dataset=str(nvdm_folder), **SETTINGS, eval_iwae_samples=5, eval_full_steps=7).resolved())
     calls = {}
 
     def spy(module, name):
@@ -44,9 +47,9 @@ def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
     assert settings.pop("refinement") == (6, 0.02, 0.3)
     assert settings == {"kl_anneal_steps": 11, "input_dropout": 0.25, "length_weighting": 0.5, "mesh": None}
     assert calls["optimiser"] == (0.001, {"weight_decay": 0.125})
-    assembly.score_with(iwae_samples=5)
+    assembly.score_with(at_the_end=True)
     _, settings = calls["scorer"][0]
-    assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "iwae_samples": 5, "mesh": None}
+    assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "mesh": None} | AT_THE_END
 
 
 def test_m_minus_1_evaluations():

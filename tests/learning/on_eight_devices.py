@@ -189,7 +189,7 @@ def assemblies(corpus: str, room: Path):
     """Two epochs and the scores of an assembly; the middle goes through a checkpoint to another mesh."""
     config = Config(
         dataset=corpus, M=3, eval_M=3, K=3, generative_widths=(5,), inference_widths=(6,), batch_size=64,
-        valid_size=40, eval_iwae_samples=2, model=None,
+        valid_size=40, eval_iwae_samples=2, eval_full_steps=2, model=None,
     ).resolved()  # fmt: skip
     found = {}
     for texts in (("none", "none"), ("data:8", "data:4,vocab:2")):
@@ -205,7 +205,7 @@ def assemblies(corpus: str, room: Path):
             if epoch == 0:
                 checkpoints.save(0, state, {})
                 checkpoints.wait()
-        scores = assembly.score_with(iwae_samples=2)(state.params, "test")
+        scores = assembly.score_with(at_the_end=True)(state.params, "test")
         found[" to ".join(texts)] = {"elbo": elbo, **vars(scores)}
     return found
 

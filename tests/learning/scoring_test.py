@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,17 +8,20 @@ import pytest
 from dlgm_jax import (
     NonFinite,
     elbo,
+    evidence,
     features,
     infer,
     init_params,
+    log_likelihood,
     normalised_counts,
     refine,
     token_information,
 )
 from dlgm_jax.data import batches
+from dlgm_jax.inference import full_covariance
 from dlgm_jax.learning import scoring
 from dlgm_jax.learning.refinement import adam, preconditioned
-from dlgm_jax.models.dlgm import dlgm
+from dlgm_jax.models.dlgm import curvature, dlgm
 from tests import oracles
 from tests.conftest import as_corpus
 
@@ -80,12 +85,42 @@ def test_scores_are_the_definitions(num_samples, refiner):
     assert scores.active_units == int((means.var(0) > 0.01).sum())
     assert (scores.documents, scores.empty_documents) == (21, 1)
     assert scores.perplexity_importance_weighted is None
+    assert scores.perplexity_full_covariance is None
 
 
 def test_the_importance_weighted_bound_is_tighter():
     scores = score(iwae_samples=200)
     assert scores.perplexity_importance_weighted is not None
     assert scores.perplexity_importance_weighted < scores.perplexity_refined
+
+
+def test_the_bound_with_full_covariance_is_the_definition():
+    """Document by document by the public functions, with the draws that the scorer takes."""
+    refine_key, full_key = (jax.random.fold_in(jax.random.key(5), use) for use in (1, 5))
+    theta, phi = jax.tree.map(lambda leaf: 5 * leaf, PARAMS)
+    per_word = []
+    for d, row in enumerate(COUNTS):
+        known = evidence(theta, row)
+        psi = infer(phi, normalised_counts(jnp.asarray(row, jnp.float32)))
+        keys = [jax.random.fold_in(key, d) for key in (refine_key, full_key)]
+        psi, _ = refine(theta, psi, row, keys[0], num_steps=5, learning_rate=0.02)
+        fit_key, bound_key = jax.random.split(keys[1])
+
+        def of_z(z, known=known):
+            return log_likelihood(theta, z, known)
+
+        q = full_covariance.fit(of_z, lambda z, known=known: curvature(theta, z, known), psi, fit_key, num_steps=4)
+        draws = [full_covariance.bound(of_z, q, jax.random.fold_in(bound_key, s)) for s in range(3)]
+        if row.sum():
+            per_word.append(np.mean(draws) / row.sum())
+    scores = score(params=jax.tree.map(lambda leaf: 5 * leaf, PARAMS), full_steps=4, num_samples=3)
+    np.testing.assert_allclose(scores.perplexity_full_covariance, np.exp(-np.mean(per_word)), rtol=1e-4)
+
+
+def test_full_covariance_expects_the_standard_normal_prior():
+    other = replace(MODEL, prior=lambda psi: jnp.zeros(()))
+    with pytest.raises(ValueError, match="standard normal prior"):
+        scoring.scorer(other, refinement=ADAM, full_steps=2)
 
 
 def test_batches_do_not_change_the_scores():
@@ -117,7 +152,9 @@ def test_a_word_that_training_never_saw_makes_the_unigram_infinite():
 
 def test_nothing_that_is_not_finite_passes():
     fine = scoring.DocumentScores(
-        *(np.full(3, -5.0) for _ in range(4)), *(np.zeros((3, 2)) for _ in range(2)), np.full(3, -5.0)
+        *(np.full(3, -5.0) for _ in range(4)),
+        *(np.zeros((3, 2)) for _ in range(2)),
+        *(np.full(3, -5.0) for _ in range(2)),
     )
     lengths = np.ones(3)
     assert np.isfinite(scoring._summary(fine, lengths).perplexity_importance_weighted)
