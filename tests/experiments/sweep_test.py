@@ -12,7 +12,9 @@ import pytest
 from dlgm_jax.learning.loop import Stopped
 from experiments import sweep
 from experiments.command import run_main
-from experiments.recipes import fig2ab, table1, table5
+from experiments.page import Table
+from experiments.recipes import best, fig2ab, table1, table5
+from experiments.sweep import Sweep
 from experiments.workdir import Metrics
 
 PERPLEXITIES = {"validation": [1000.0, 800.0], "test": [1100.0, 900.0], "train": [700.0, 600.0]}  # of a run made up
@@ -84,6 +86,7 @@ def test_table1_and_the_recipes_that_share_its_runs(recipe, nvdm_folder, tmp_pat
     assert all(str(nvdm_folder) not in json.dumps(run) for run in runs)
     check_table5(*quick("table5"))
     check_annealing(*quick("annealing"))
+    check_best(*quick("best"), tmp_path)
     monkeypatch.setattr(sweep.train.loop, "fit", None)  # nothing is trained any more
     assert quick("table1") == (out[out.index("\nTest perplexity") :], runs)
     check_curves(*quick("fig2ab"))
@@ -115,6 +118,21 @@ def check_table5(out, runs):
         assert lines[place + 3 * (place > 2)][4:6] == [
             cell(run["scores"][split][1]) for split in ("train", "validation")
         ]
+
+
+def check_best(out, runs, folder):
+    assert [run["row"] for run in runs] == ["log-linear, K=100", "3-M100"]  # K is 4 for all
+    assert all(run["scores"].keys() == {"validation"} for run in runs)
+    chosen = min(runs, key=lambda run: run["scores"]["validation"][1])
+    lines = rows_of(out, f"Perplexity of {chosen['row']} on 20 Newsgroups")
+    guess, refined = chosen["scores"]["validation"]
+    assert lines[1][3] == cell(guess)
+    assert lines[2][5] == cell(refined)
+    tables = results(folder / "best-quick.json")["tables"]
+    by = {name: scores for name, *scores in list(tables.values())[1]["rows"]}
+    assert list(by)[2:] == ["fisher, 20 evaluations", "full covariance, 8 steps"]
+    for tighter in list(by.values())[2:]:
+        assert all(one < 1.01 * other for one, other in zip(tighter, by["Adam, 99 steps (the paper's)"], strict=True))
 
 
 def check_annealing(out, runs):
@@ -254,6 +272,32 @@ def test_table1_by_our_own_settings(recipe, nvdm_folder, tmp_path, made_up):
     held = results(tmp_path / "table1.json")
     assert len(held["runs"]) == 16
     assert len(held["tables"]) == 2
+
+
+def test_the_best_is_chosen_on_validation(recipe, nvdm_folder, tmp_path, made_up, monkeypatch):
+    monkeypatch.setattr(best, "CANDIDATES", {"20 Newsgroups": {name: {"K": K} for name, K in zip("abc", (2, 3, 4))}})
+    monkeypatch.setattr(Sweep, "folders", lambda self, rows: {row.name: tmp_path for row in rows})
+    better = iter((700.0, 650.0, 680.0))
+    trained = sweep.trained
+
+    def worse_at_last(*arguments):
+        found = trained(*arguments)
+        found["scores"]["validation"][1] = next(better)
+        return found
+
+    monkeypatch.setattr(sweep, "trained", worse_at_last)
+    asked = []
+
+    def tested(corpus, chosen, folder):
+        asked.append(chosen)
+        return Table("of the chosen", "", ("evaluation",), [])
+
+    monkeypatch.setattr(best, "tested", tested)
+    code, out, err = recipe("best", f"--dataset={nvdm_folder}", f"--folder={tmp_path}")
+    assert code == 0, err
+    assert asked == ["b"]
+    assert [line[0] for line in rows_of(out, "Validation perplexity on small")[1:4]] == ["a", "b", "c"]
+    assert "of the chosen" in out
 
 
 def test_two_sweeps_at_once_keep_what_both_found(nvdm_folder, tmp_path, recipe, made_up, monkeypatch):
