@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from dlgm_jax import BadInput, Corpus, Params
-from dlgm_jax.data import compact
+from dlgm_jax.data import compact, datasets
+from dlgm_jax.data.completion import halves, tokens
 from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.types import Dense
 from experiments.assembly import assemble
 from experiments.config import Config
-from experiments.recipes import cells, ratings
+from experiments.recipes import cells, ratings, table6
 from experiments.workdir import claim
 from tests.conftest import write_nvdm
 
@@ -26,7 +27,7 @@ def two_tastes(number, rng):
     return counts
 
 
-def knows_tastes(dataset, workdir):
+def knows_tastes(dataset, workdir, log_var=-4.0):
     """A run that learned nothing but which ten films belong together: z is 2 or -2, mu is uniform over ten films."""
     sizes: dict = {"K": 1, "generative_widths": (), "inference_widths": (), "features": "norm"}
     config = Config(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, **sizes).resolved()
@@ -35,7 +36,7 @@ def knows_tastes(dataset, workdir):
     theta, phi = assembly.init_state().params
     theta = theta._replace(output=Dense(4 * taste[None], jnp.zeros(20)))
     phi = phi._replace(
-        mean=Dense(2 * taste[:, None], jnp.zeros(1)), log_var=Dense(jnp.zeros((20, 1)), -4 * jnp.ones(1))
+        mean=Dense(2 * taste[:, None], jnp.zeros(1)), log_var=Dense(jnp.zeros((20, 1)), jnp.full(1, log_var))
     )
     claim(workdir, assembly)
     best = Checkpoints(workdir / "best")
@@ -47,25 +48,38 @@ def knows_tastes(dataset, workdir):
 def test_ratings_ranks_a_users_own_taste_first(tmp_path, capsys):
     rng = np.random.default_rng(0)
     folder = write_nvdm(tmp_path / "tastes", two_tastes(240, rng), two_tastes(40, rng))
-    workdir = knows_tastes(folder, tmp_path / "run")
+    workdir = knows_tastes(folder, tmp_path / "run", log_var=2.0)
     own = [f"--workdir={workdir}", f"--folder={tmp_path}"]
-    ratings.main(["ratings", *own, "--k=5,1", "--factors=2,9", "--samples=10"])
+    ratings.main(["ratings", *own, "--k=7,1", "--factors=2,9", "--observed_items=0.5"])
     ranking, completion = json.loads((tmp_path / "ratings.json").read_text())["tables"].values()
     assert capsys.readouterr().out.splitlines()[-1].endswith("ratings.json")
     found = [dict(zip(ranking["header"], row)) for row in ranking["rows"]]
-    first = {row["by"]: row for row in found if row["k"] == 5}
-    assert len(first) == 4
-    for name, row in first.items():  # of six films five are observed, so that five of the same taste are left
-        assert row["Recall (Liang)"] == row["Recall (classical)"] == (0.75 if name == "popularity" else 1), name
-        assert row["NDCG"] <= row["Recall (Liang)"]
-    completed = {row[0]: row[1] for row in completion["rows"]}
+    assert len(found) == 8
+    for row in found:  # of six films three are observed, so that seven of the same taste are left
+        if row["k"] == 7:
+            taste = 0.75 if row["by"] == "popularity" else 1
+            assert row["Recall (Liang)"] == row["Recall (classical)"] == taste, row["by"]
+            assert row["NDCG"] <= taste
+        else:
+            hits = row["NDCG"]
+            assert hits == row["Recall (Liang)"] == pytest.approx(3 * row["Recall (classical)"])
+            assert row["std. error of NDCG"] == pytest.approx(np.sqrt(hits * (1 - hits) / 39))
+    completed = {row[0]: row[1:] for row in completion["rows"]}
     refined, guess, *others = completed
     assert others == ["truncated SVD", "popularity"]
     assert (refined.partition(", ")[2], guess.partition(", ")[2]) == ("refined", "network's guess")
-    assert completed["truncated SVD"] is None
-    np.testing.assert_allclose(completed[guess], 10, rtol=1e-3)
-    np.testing.assert_allclose(completed[refined], 10, rtol=1e-2)
-    assert 15 < completed["popularity"] < 20
+    assert completed["truncated SVD"] == [None] * 4
+    for name in (refined, guess):
+        predictive, plug_in, corpus_predictive, corpus_plug_in = completed[name]
+        np.testing.assert_allclose((plug_in, corpus_plug_in), 10, rtol=1e-2)
+        assert min(predictive, corpus_predictive) > 11  # posteriors are so wide that draws are of the other taste too
+    scored = halves(datasets.load(str(folder)).test, tokens, share=0.5, seed=0).scored.counts.toarray()
+    training = assemble(Config.from_json(json.loads((workdir / "config.json").read_text()))).train.in_memory()
+    seen = training.counts.toarray().sum(0) + 1
+    log_likelihoods, lengths = scored @ np.log(seen / seen.sum()), scored.sum(1)
+    by_document = np.exp(-np.mean(log_likelihoods / lengths))
+    by_word = np.exp(-log_likelihoods.sum() / lengths.sum())
+    np.testing.assert_allclose(completed["popularity"], [by_document] * 2 + [by_word] * 2, rtol=1e-5)
 
     single = write_nvdm(tmp_path / "single", two_tastes(240, rng), np.eye(20, dtype=int))
     with pytest.raises(BadInput, match="expected test documents of two items, found none"):
@@ -88,3 +102,29 @@ def test_types_of_cells_are_found_where_they_are_planted(tmp_path):
     assert model == [100, 100, 1]
     assert name == "log-normalised, 5 components"
     assert components[:2] == [100, 100]
+
+
+def test_a_linear_probe_and_clusters_do_not_tell_opposite_corners():
+    rng = np.random.default_rng(0)
+    corners = np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]])
+    found = {split: np.repeat(corners, 40, axis=0) + rng.normal(0, 0.1, (160, 2)) for split in ("train", "test")}
+    neighbours, probe, index = cells.judged(found, {split: ["a"] * 80 + ["b"] * 80 for split in found})
+    assert neighbours == 100
+    assert probe < 80
+    assert index < 0.1
+
+
+def test_neighbours_of_films_are_judged_by_genre_and_popularity():
+    genres = [{"war"}, {"war"}, {"war", "love"}, {"love"}, {"crime"}]
+    finders = {"one": lambda films: np.array([[1, 2], [4, 0]])[: len(films)], "other": lambda films: films[:, None]}
+    groups = {"two": np.array([0, 3]), "all": np.array([0])}
+    table = table6.summary_table(finders, groups, genres, np.array([10, 50, 20, 30, 40]), 2)
+    assert table.rows[:4] == [
+        ("one", "two", 2, 50.0, 100 * np.mean([1, 0.25, 0.75, 0])),
+        ("one", "all", 1, 100.0, 100 * np.mean([1, 0.25])),
+        ("other", "two", 2, 100.0, 25.0),
+        ("other", "all", 1, 100.0, 0.0),
+    ]
+    by, of, films, _, percentile = table.rows[4]
+    assert (by, of, films, percentile) == ("chance", "all", 1, 50.0)
+    assert table.header == ("by", "of", "films", "% sharing a genre", "percentile of popularity")
