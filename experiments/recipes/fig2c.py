@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
 
 def corpora(sweep: Sweep, sizes: list[int], texts: list[str]) -> dict[int, str]:
     """The folder of every vocabulary. Raises BadInput for one that is larger than the texts have words."""
-    found = {size: sweep.prepared(f"words-{size}", *texts, f"--vocab_size={size}") for size in sizes}
+    found = {size: sweep.prepared(f"words-{size}", *texts, f"--vocab_size={size}", "--min_count=1") for size in sizes}
     for size, corpus in found.items():
         number = len(datasets.load(corpus).train.vocabulary)
         if number != size:
