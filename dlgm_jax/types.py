@@ -112,4 +112,4 @@ class Model:
     log_probs: Callable[..., Array]  # theta, z -> log p of every word, [V] in nats
     prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats
     information: Callable[..., Any]  # theta, key -> the information of a token, for the fisher refiner
-    curvature: Callable[..., Array]  # theta, z [K], evidence -> minus the Hessian of log p(x|z) in z, [K, K]
+    curvature: Callable[..., Array]  # theta, z [K], evidence -> the length times the Fisher information of a token at z

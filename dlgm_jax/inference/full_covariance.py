@@ -2,8 +2,8 @@
 
 The bound of N(m, S) is stationary where m = E_q[grad log p(x|z)] and S^-1 = I - E_q[hessian log p(x|z)] (Opper &
 Archambeau 2009, eqs. 2.7 and 2.8). For a document of N tokens minus the Hessian is N F(z), F(z) the Fisher information
-of one token at z: exactly so where the potentials are linear in z, as between the kinks of relu layers, and for other
-layers by Gauss and Newton, which leaves the bound a bound.
+of one token at z, where potentials are linear in z. Below hidden layers N F(z) is its Gauss-Newton part, positive
+semidefinite: the fit ends elsewhere then, and the bound stays a bound.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ def fit(
 ) -> FullGaussian:
     """The q of one document under the standard normal prior after `num_steps` Newton steps from psi.
 
-    Step i moves the precision by 1/(1+i) of the way to I + curvature(z) [K, K], z ~ q, and the mean by as much of the
-    Newton step along the gradient of an antithetic pair (variational online Newton, Khan et al. 2018, with step sizes
-    that average).
+    Step i = 0, 1, ... moves the precision by 1/(2+i) of the way to I + curvature(z) [K, K], z ~ q, and the mean by as
+    much of the Newton step along the gradient of an antithetic pair (variational online Newton, Khan et al. 2018, with
+    step sizes that average psi's precision and all curvatures; whole first steps diverge under deep models).
     """
 
     def step(carry, i):
@@ -37,9 +37,9 @@ def fit(
         d = full_gaussian.sample(q, jax.random.fold_in(key, i)) - mean
         gradient = (jax.grad(log_likelihood)(mean + d) + jax.grad(log_likelihood)(mean - d)) / 2 - mean
         target = jnp.eye(mean.size, dtype=mean.dtype) + curvature(mean + d)
-        precision += (target - precision) / (1 + i)
+        precision += (target - precision) / (2 + i)
         factor = full_gaussian.from_precision(mean, precision).factor
-        return (mean + factor @ (gradient @ factor) / (1 + i), precision), None
+        return (mean + factor @ (gradient @ factor) / (2 + i), precision), None
 
     start = psi.mean, jnp.diag(jnp.exp(-psi.log_var))
     (mean, precision), _ = jax.lax.scan(step, start, jnp.arange(num_steps))

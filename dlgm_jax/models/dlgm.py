@@ -133,7 +133,7 @@ def token_scores(
 def curvature(theta: Theta, z: Array, evidence: Evidence, *, vocab_axis: str | None = None) -> Array:
     """N F(z), F(z) = E[s s^T] of the scores s = grad_z log mu_w(z), w ~ mu(z): [K, K], positive semidefinite.
 
-    Minus the Hessian of log p(x|z) for layers that are linear in pieces, else its Gauss-Newton part.
+    Minus the Hessian of log p(x|z), or with hidden layers its Gauss-Newton part, which is all of it off relu's kinks.
     """
     logits, slopes = potentials(theta, z), jax.jacfwd(partial(potentials, theta))(z)
     mu = jnp.exp(logits - logsumexp_across(logsumexp(logits), vocab_axis))

@@ -44,7 +44,7 @@ def true_perplexity():
 
 
 def score(params, num_steps=199):
-    scorer = scoring.scorer(MODEL, refinement=adam(num_steps, 0.02), num_samples=4, iwae_samples=100, full_steps=8)
+    scorer = scoring.scorer(MODEL, refinement=adam(num_steps, 0.02), num_samples=16, iwae_samples=100, full_steps=8)
     return scoring.score_corpus(scorer, params, batches.ordered_batches(TEST, BATCH, sizes=PADDED), jax.random.key(9))
 
 
@@ -66,7 +66,7 @@ def test_no_bound_of_the_true_model_beats_its_perplexity(true_perplexity):
     assert true_perplexity < scores.perplexity_refined < scores.perplexity
     assert scores.perplexity_refined < 1.05 * true_perplexity
     assert true_perplexity * 0.999 < scores.perplexity_importance_weighted < scores.perplexity_refined
-    assert true_perplexity * 0.999 < scores.perplexity_full_covariance < 1.005 * scores.perplexity_refined
+    assert true_perplexity * 0.999 < scores.perplexity_full_covariance < scores.perplexity_refined
 
 
 @pytest.mark.parametrize(("num_steps", "epochs"), [(0, 25), (10, 12)])
@@ -75,4 +75,4 @@ def test_training_comes_within_five_percent_and_no_bound_beats_the_truth(true_pe
     unigram = scoring.unigram_perplexity(TRAIN, TEST)
     assert true_perplexity < scores.perplexity_refined < 1.05 * true_perplexity < unigram
     assert true_perplexity < scores.perplexity_importance_weighted
-    assert true_perplexity * 0.999 < scores.perplexity_full_covariance < 1.005 * scores.perplexity_refined
+    assert true_perplexity * 0.999 < scores.perplexity_full_covariance < scores.perplexity_refined
