@@ -77,7 +77,7 @@ class Config:
     eval_samples: int = setting(1, "samples for the bound of a document", "positive")
     eval_iwae_samples: int = setting(0, "samples for an importance-weighted bound at the end; 0: none", "natural")
     eval_full_steps: int = setting(
-        0, "steps that fit posteriors with full covariance at the end, 8 or so; 0: none", "natural"
+        0, "steps that fit posteriors with full covariance at the end, as 8; 0: none", "natural"
     )
 
     def __post_init__(self):
@@ -119,6 +119,7 @@ class Config:
     def from_json(cls, values: dict[str, Any]) -> "Config":
         """From what config.json holds. Raises BadInput when it holds something else."""
         settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        settings = {"eval_full_steps": 0} | settings  # which older runs do not have
         known = {item.name: item.type for item in fields(cls)}
         odd = sorted(known.keys() ^ settings.keys())
         if odd:

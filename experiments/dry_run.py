@@ -20,15 +20,10 @@ def expectations(assembly: Assembly) -> str:
     jax.block_until_ready(compiled(state, batch, key))
     seconds = time.perf_counter() - began
 
-    score, params = assembly.score_with(), assembly.init_state().params
-    score(params, "validation")
-    began = time.perf_counter()
-    score(params, "validation")
-    validation = time.perf_counter() - began
-
+    validation, at_the_end = (seconds_of_scores(assembly, at_the_end) for at_the_end in (False, True))
     steps = assembly.steps_per_epoch
     in_all = sum(corpus.num_documents for corpus in assembly.splits.values())
-    final = validation * in_all / assembly.splits["validation"].num_documents
+    final = at_the_end * in_all / assembly.splits["validation"].num_documents
     total = config.epochs * (steps * seconds + validation) + final
     bytes_used = (
         memory.argument_size_in_bytes
@@ -50,3 +45,12 @@ def expectations(assembly: Assembly) -> str:
             f"about {total / 60:,.1f} minutes on {jax.devices()[0].platform}",
         ]
     )
+
+
+def seconds_of_scores(assembly: Assembly, at_the_end: bool) -> float:
+    """To score the validation documents, once that is compiled."""
+    score, params = assembly.score_with(at_the_end=at_the_end), assembly.init_state().params
+    score(params, "validation")
+    began = time.perf_counter()
+    score(params, "validation")
+    return time.perf_counter() - began

@@ -21,6 +21,8 @@ SETTINGS = [
     "precision",
     *(item.name for item in fields(Config) if item.name.startswith("eval_")),
 ]
+OF_BOUNDS = ("eval_samples", "eval_iwae_samples", "eval_full_steps")
+OF_POSTERIORS = [name for name in SETTINGS if name not in OF_BOUNDS]
 
 
 def main(argv: list[str]) -> None:

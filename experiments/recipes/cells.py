@@ -22,7 +22,7 @@ from dlgm_jax.learning.latents import corpus_posteriors, posterior
 from dlgm_jax.types import BadInput, Params
 from experiments.assembly import SCORE, Assembly, evaluation_refinement
 from experiments.command import Command, parse, run_main
-from experiments.evaluate import SETTINGS, finished
+from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
 from experiments.sweep import JUDGED, Row, Sweep
@@ -35,7 +35,7 @@ OWN_FLAGS = JUDGED | {
 
 
 def main(argv: list[str]) -> None:
-    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=OF_POSTERIORS)
     number = command.number("components")
     sweep = Sweep("cells", command)
     rows = []

@@ -23,7 +23,7 @@ from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexiti
 
 OWN_FLAGS = FLAGS | {
     "input": (None, "raw texts"),
-    "test": ("", "raw texts of test documents; unset: some of the input are set aside"),
+    "test": ("", "raw texts of test documents, which are not scored; unset: some of the input are set aside"),
     "vocabularies": ("1000,2000,5000,10000,20000", "sizes"),
     "epochs": (10, "of each run"),
 }

@@ -42,7 +42,7 @@ from dlgm_jax.learning.scoring import unigram_log_likelihoods
 from dlgm_jax.types import BadInput, Params
 from experiments.assembly import COMPLETE, Assembly, evaluation_refinement
 from experiments.command import Command, parse, run_main
-from experiments.evaluate import SETTINGS, finished
+from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
 from experiments.sweep import JUDGED, Sweep
@@ -61,8 +61,7 @@ COMPLETION = ("by", "predictive", "plug-in", "corpus total, predictive", "corpus
 
 
 def main(argv: list[str]) -> None:
-    settings = [name for name in SETTINGS if name not in ("eval_samples", "eval_iwae_samples", "eval_full_steps")]
-    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
+    command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=OF_POSTERIORS)
     check(command)
     sweep = Sweep("ratings", command)
     for label, workdir in runs.folders(command, sweep, lambda: runs.films(sweep, command.text("input"))).items():

@@ -49,7 +49,10 @@ def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
     assert calls["optimiser"] == (0.001, {"weight_decay": 0.125})
     assembly.score_with(at_the_end=True)
     _, settings = calls["scorer"][0]
-    assert settings == {"refinement": (8, 0.04, 0.3), "num_samples": 3, "mesh": None} | AT_THE_END
+    plain = {"refinement": (8, 0.04, 0.3), "num_samples": 3, "mesh": None}
+    assert settings == plain | AT_THE_END
+    assembly.score_with()
+    assert calls["scorer"][1][1] == plain | dict.fromkeys(AT_THE_END, 0)
 
 
 def test_m_minus_1_evaluations():

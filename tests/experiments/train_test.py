@@ -112,8 +112,24 @@ def test_load_run_is_ready_for_the_public_functions(finished, nvdm_folder):
 def test_the_same_settings_give_the_same_numbers(finished, command, tmp_path):
     workdir, arguments, _ = finished
     other = tmp_path / "other"
-    command("train", *arguments[:-1], f"--workdir={other}")
-    assert lines(other) == lines(workdir)
+    _, out, _ = command("train", *arguments[:-1], f"--workdir={other}", "--eval_full_steps=2")
+    found = table(out)["full covariance, refined"]
+    *validated, test, train = lines(other)
+    assert [f"{line.pop('perplexity_full_covariance'):.1f}" for line in (test, train)] == found[1:]
+    *before, test_before, train_before = lines(workdir)
+    for line in (test_before, train_before):
+        assert line.pop("perplexity_full_covariance") is None
+    assert [*validated, test, train] == [*before, test_before, train_before]
+
+
+def test_a_run_of_before_full_covariances_is_read(finished, command):
+    workdir, _, out = finished
+    config = json.loads((workdir / "config.json").read_text())
+    assert config.pop("eval_full_steps") == 0
+    (workdir / "config.json").write_text(json.dumps(config))
+    code, again, _ = command("evaluate", f"--workdir={workdir}")
+    assert code == 0
+    assert table(again) == table(out)
 
 
 def test_dry_run_trains_nothing(command, nvdm_folder, tmp_path):
