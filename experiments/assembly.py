@@ -1,7 +1,7 @@
 """From a Config to the pieces of a run."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -117,7 +117,7 @@ class Assembly:
         return [f"{document} ({name})" for document, name in zip(documents, self.train.select(documents).ids)]
 
     def score_with(
-        self, *, at_the_end: bool = False, watched: Callable[[Iterator[Batch]], Iterator[Batch]] = iter
+        self, *, at_the_end: bool = False, watched: Callable[[Iterator[Batch]], Iterable[Batch]] = iter
     ) -> Callable[[Params, str], scoring.Scores]:
         """A function of parameters and the name of a split; compiled once for all splits. `watched` may end it.
 

@@ -19,6 +19,7 @@ from dlgm_jax.data import datasets
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import log_singular_values
 from dlgm_jax.learning.checkpoints import write_whole
+from dlgm_jax.run import read_config
 from dlgm_jax.types import BadInput
 from experiments import prepare, train
 from experiments.assembly import INTROSPECT, prepare_runtime
@@ -105,7 +106,7 @@ class Sweep:
                     print(
                         f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/"
                     )
-                found = {"row": row.name, "key": key} | trained(settings, workdir, score)
+                found = {"row": row.name, "key": key} | trained(settings | held_by(workdir), workdir, score)
                 self.keep(found)
             done[row.name].append(found)
         return done
@@ -203,6 +204,14 @@ def decided(config: Config) -> dict[str, Any]:
     default = Config().to_json()
     own = {name: value for name, value in config.to_json().items() if value != default[name]}
     return own | {"dataset": config.dataset}
+
+
+def held_by(workdir: Path) -> dict[str, Any]:
+    """The dataset of a run that is there: the same counts may lie in another folder too."""
+    if not (workdir / "config.json").exists():
+        return {}
+    dataset = read_config(workdir)["dataset"]
+    return {"dataset": dataset} if Path(dataset).exists() else {}
 
 
 def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:

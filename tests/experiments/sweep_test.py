@@ -86,8 +86,16 @@ def test_table1_and_the_recipes_that_share_its_runs(recipe, nvdm_folder, tmp_pat
     assert all(str(nvdm_folder) not in json.dumps(run) for run in runs)
     check_table5(*quick("table5"))
     check_annealing(*quick("annealing"))
-    check_best(*quick("best"), tmp_path)
+    found = quick("best")
+    check_best(*found, tmp_path)
     monkeypatch.setattr(sweep.train.loop, "fit", None)  # nothing is trained any more
+    monkeypatch.setattr(best, "scored", lambda *_: pytest.fail("scored again"))
+    assert quick("best")[1] == found[1]
+    moved = shutil.copytree(nvdm_folder, tmp_path / "moved")
+    where = [f"--dataset={moved}", f"--folder={tmp_path}", f"--results={tmp_path / 'moved.json'}"]
+    code, _, err = recipe("table1", "--quick", *where)
+    assert code == 0, err
+    assert [run["scores"] for run in results(tmp_path / "moved.json")["runs"]] == [run["scores"] for run in runs]
     assert quick("table1") == (out[out.index("\nTest perplexity") :], runs)
     check_curves(*quick("fig2ab"))
     check_spectra(*quick("fig2de"))
@@ -121,16 +129,20 @@ def check_table5(out, runs):
 
 
 def check_best(out, runs, folder):
-    assert [run["row"] for run in runs] == ["log-linear, K=100", "3-M100"]  # K is 4 for all
-    assert all(run["scores"].keys() == {"validation"} for run in runs)
-    chosen = min(runs, key=lambda run: run["scores"]["validation"][1])
-    lines = rows_of(out, f"Perplexity of {chosen['row']} on 20 Newsgroups")
+    *candidates, _, fisher = runs
+    assert [run["row"] for run in candidates] == ["log-linear, K=100", "3-M100"]  # K is 4 for all
+    assert all(run["scores"].keys() == {"validation"} for run in candidates)
+    chosen = min(candidates, key=lambda run: run["scores"]["validation"][1])
+    lines = rows_of(out, "The lowest perplexity on 20 Newsgroups")
     guess, refined = chosen["scores"]["validation"]
     assert lines[1][3] == cell(guess)
     assert lines[2][5] == cell(refined)
-    tables = results(folder / "best-quick.json")["tables"]
-    by = {name: scores for name, *scores in list(tables.values())[1]["rows"]}
+    assert " ".join(lines[-1]).startswith(f"Of {chosen['row']}. ")
+    shown = list(results(folder / "best-quick.json")["tables"].values())[1]["rows"]
+    by = {name: scores for name, *scores in shown}
     assert list(by)[2:] == ["fisher, 20 evaluations", "full covariance, 8 steps"]
+    assert by["fisher, 20 evaluations"] == [fisher["scores"][split][1] for split in ("validation", "test")]
+    assert by["full covariance, 8 steps"] == fisher["full_covariance"] != by["fisher, 20 evaluations"]
     for tighter in list(by.values())[2:]:
         assert all(one < 1.01 * other for one, other in zip(tighter, by["Adam, 99 steps (the paper's)"], strict=True))
 
@@ -288,7 +300,9 @@ def test_the_best_is_chosen_on_validation(recipe, nvdm_folder, tmp_path, made_up
     monkeypatch.setattr(sweep, "trained", worse_at_last)
     asked = []
 
-    def tested(corpus, chosen, folder):
+    monkeypatch.setattr(best, "load_run", str)
+
+    def tested(sweep, corpus, chosen, run):
         asked.append(chosen)
         return Table("of the chosen", "", ("evaluation",), [])
 
