@@ -1,13 +1,16 @@
+import importlib
 import json
 import os
 import sys
 
+import numpy as np
 import pytest
 
-from experiments import evaluate, introspect, prepare, train, transform
+from experiments import evaluate, introspect, prepare, sweep, train, transform
 from experiments.command import run_main
 
 SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
+PERPLEXITIES = {"validation": [1000.0, 800.0], "test": [1100.0, 900.0], "train": [700.0, 600.0]}  # of a run made up
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +60,60 @@ def finished(command, nvdm_folder, tmp_path):
     code, out, err = command("train", *arguments)
     assert code == 0, err
     return workdir, arguments, out
+
+
+@pytest.fixture
+def recipe(monkeypatch, capsys):
+    """Runs a recipe as from a shell: exit code, stdout, stderr."""
+
+    def run(name, *arguments):
+        module = importlib.import_module(f"experiments.recipes.{name}")
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        code = 0
+        try:
+            run_main(module.main)
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Runs that are not made: their settings, in order. Each next one is better by 10."""
+    runs = []
+
+    def trained(settings, workdir, score):
+        runs.append(settings)
+        scores = {
+            split: [value - 10 * len(runs) for value in PERPLEXITIES[split]]
+            for split in ("validation", *filter(None, score.split(",")))
+        }
+        more = {"epochs": 3, "best_epoch": 2, "seconds": 60.0, "log_singular_values": [1.0, 0.5, -0.5]}
+        curve = [[1, 2000.0, 1900.0], [2, *scores["validation"]], [3, 1500.0, 1400.0]]
+        return {"settings": settings, "scores": scores, "curve": curve, **more}
+
+    monkeypatch.setattr(sweep, "trained", trained)
+    return runs
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """150 texts of 49 words."""
+    rng = np.random.default_rng(0)
+    words = [f"word{a}{b}" for a in "abcdefg" for b in "abcdefg"]
+    path = tmp_path / "texts.txt"
+    path.write_text("".join(" ".join(rng.choice(words, 20)) + "\n" for _ in range(150)))
+    return path
+
+
+def results(path):
+    return json.loads(path.read_text())
+
+
+def rows_of(out, title):
+    """The cells of a table that was printed."""
+    after = out.split(f"{title}\n")[1].split("\n\n")[0].splitlines()
+    return [line.split() for line in after]
