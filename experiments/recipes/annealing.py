@@ -7,7 +7,7 @@ A 3-layer model on tf-idf by the paper's settings, trained with M=1, with M=100 
 evaluations) or with M=100 in the first eighth of the epochs alone; the weight of the KL grows from 0 to 1 over none, a
 tenth or half of the steps. The data are as in `experiments.recipes.table1`. Expected on 20 Newsgroups after 40 epochs,
 refined validation: M=1 881, annealed 857, M=100 780, in the first epochs alone 827 (the slides on Wikipedia, with
-50,000 steps of annealing: M=1 1339, annealed 1186, M=100 1176, and M=100 in the first 10 epochs gives most of the gain).
+50,000 steps of annealing: M=1 1339, annealed 1186, M=100 1176, and M=100 in the first 10 epochs gives most of it).
 Time on 2 cores: 50 minutes for --epochs=40 beside other work.
 """
 
