@@ -146,9 +146,10 @@ def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_
     ((title, table),) = held["tables"].items()
     assert title == "Baselines on small [--dataset=small --quick=True --seeds=1]"
     rows = table["rows"]
-    assert len(rows) == len({row[0] for row in rows}) == 1 + 2 + 1 + 4
+    assert len(rows) == len({row[0] for row in rows}) == 1 + 2 + 2 + 3
     assert {row[2] for row in rows} == {"exact", "bound, mean field", "bound, 20 samples", "-"}
     assert rows[3] == ["NVDM-style, K=50", 32.0, "bound, 20 samples", None, 3, 836]
+    assert rows[4] == ["NVDM-style, K=200", 32.0, "bound, 20 samples", None, 3, 852]
     for run in held["runs"]:
         assert Path(run["settings"]["dataset"]).name.startswith("beginning-")
         for form in ("scores", "corpus"):
