@@ -132,16 +132,6 @@ def test_a_run_of_before_full_covariances_is_read(finished, command):
     assert table(again) == table(out)
 
 
-def test_dry_run_trains_nothing(command, nvdm_folder, tmp_path):
-    workdir = tmp_path / "run"
-    code, out, _ = command("train", *SMALL, f"--dataset={nvdm_folder}", f"--workdir={workdir}", "--dry_run")
-    assert code == 0
-    parameters = 3 * 8 + 8 + 8 * 30 + 30 + 30 * 8 + 8 + 2 * (8 * 3 + 3)
-    assert f"parameters  {parameters:,}" in out
-    assert "minutes" in out
-    assert not workdir.exists()
-
-
 def test_not_finite_exits_with_3_and_the_step(command, nvdm_folder, tmp_path):
     arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=1", "--learning_rate=1e30", f"--workdir={tmp_path / 'run'}"]
     code, _, err = command("train", *arguments)
