@@ -1,218 +1,246 @@
-"""The tables of the paper by runs of toy files, and by runs that are made up."""
+"""The recipes that look into models, each by one command on toy inputs: what their tables hold."""
 
+import csv
 import json
-import shutil
+import math
+import re
 
+import h5py
 import numpy as np
 import pytest
 
-from experiments import sweep
-from experiments.page import Table
-from experiments.recipes import best, fig2ab, table1, table5
-from experiments.sweep import Sweep
-from tests.experiments.conftest import results, rows_of
+from dlgm_jax import BadInput
+from experiments.page import Table, plain
+from experiments.recipes import cells, ratings, table2, table3, table4, table6, table8
+
+WORDS = ["river", "bank", "water", "money", "loan", "fish", "boat", "military", "crane", "bird", "fires", "burn"]
 
 
-def test_table1_and_the_recipes_that_share_its_runs(recipe, nvdm_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(table1, "NVDM", (30, 60))
-
-    def quick(name):
-        code, out, err = recipe(name, "--quick", f"--dataset={nvdm_folder}", f"--folder={tmp_path}")
-        assert code == 0, err
-        return out, results(tmp_path / f"{name}-quick.json")["runs"]
-
-    out, runs = quick("table1")
-    check_table1(out, runs, tmp_path)
-    assert all(str(nvdm_folder) not in json.dumps(run) for run in runs)
-    check_table5(*quick("table5"))
-    check_annealing(*quick("annealing"))
-    found = quick("best")
-    check_best(*found, tmp_path)
-    monkeypatch.setattr(sweep.train.loop, "fit", None)  # nothing is trained any more
-    monkeypatch.setattr(best, "scored", lambda *_: pytest.fail("scored again"))
-    assert quick("best")[1] == found[1]
-    moved = shutil.copytree(nvdm_folder, tmp_path / "moved")
-    where = [f"--dataset={moved}", f"--folder={tmp_path}", f"--results={tmp_path / 'moved.json'}"]
-    code, _, err = recipe("table1", "--quick", *where)
-    assert code == 0, err
-    assert [run["scores"] for run in results(tmp_path / "moved.json")["runs"]] == [run["scores"] for run in runs]
-    assert quick("table1") == (out[out.index("\nTest perplexity") :], runs)
-    check_curves(*quick("fig2ab"))
-    check_spectra(*quick("fig2de"))
-    for name in ("fig2ab", "fig2de"):
-        assert (tmp_path / f"{name}-quick-20-Newsgroups.png").read_bytes()[:4] == b"\x89PNG"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the recipes put their runs, which they share."""
+    return tmp_path_factory.mktemp("recipes")
 
 
-def check_table1(out, runs, folder):
-    assert [run["row"] for run in runs] == list(table1.PAPER["20 Newsgroups"])
-    _, *lines, note = rows_of(out, "Test perplexity on 20 Newsgroups")
-    for run, line in zip(runs, lines, strict=True):
-        workdir = next(folder.glob(f"*-{run['key']}"))
-        test = [json.loads(text) for text in (workdir / "metrics.jsonl").read_text().splitlines()][-1]
-        ours = [round(test[name], 1) for name in ("perplexity", "perplexity_refined")]
-        assert run["scores"]["test"] == ours
-        assert [run["epochs"], len(run["curve"])] == [2, 2]
-        paper = table1.PAPER["20 Newsgroups"][run["row"]]
-        assert line == [run["row"], *map(cell, ours), *(f"{value:,}" for value in paper)]
-    assert note[:3] == ["16", "of", "16"]  # toy documents have 30 words
+def read(title, held):
+    """A table of a JSON file, which has null for what is not a number."""
+    cells = [[math.nan if value is None else value for value in row] for row in held["rows"]]
+    return Table(title, held["note"], held["header"], cells)
 
 
-def check_table5(out, runs):
-    assert [(run["settings"]["M"], len(run["settings"]["inference_widths"])) for run in runs] == [
-        (M, layers) for M in (1, 7) for layers in (1, 2, 3)
-    ]  # widths are all 8
-    lines = rows_of(out, "Inference networks on 20 Newsgroups")[1:13]
-    for place, run in enumerate(runs):
-        assert lines[place + 3 * (place > 2)][4:6] == [
-            cell(run["scores"][split][1]) for split in ("train", "validation")
-        ]
+@pytest.fixture
+def quick(folder, tmp_path, capsys):
+    """Runs the quick form of a recipe: what it printed, and the tables of its JSON file by title."""
+
+    def run(module, *flags):
+        name = module.__name__.rpartition(".")[2]
+        results = tmp_path / f"{name}.json"
+        module.main([name, "--quick", f"--folder={folder}", f"--results={results}", *flags])
+        out = capsys.readouterr().out
+        held = json.loads(results.read_text())
+        titled = ((title.split(" [")[0], one) for title, one in held["tables"].items())
+        tables = {title: read(title, one) for title, one in titled}
+        for table in tables.values():
+            assert plain(table) in out
+        return out, tables
+
+    return run
 
 
-def check_best(out, runs, folder):
-    *candidates, _, fisher = runs
-    assert [run["row"] for run in candidates] == ["log-linear, K=100", "3-M100"]  # K is 4 for all
-    assert all(run["scores"].keys() == {"validation"} for run in candidates)
-    chosen = min(candidates, key=lambda run: run["scores"]["validation"][1])
-    lines = rows_of(out, "The lowest perplexity on 20 Newsgroups")
-    guess, refined = chosen["scores"]["validation"]
-    assert lines[1][3] == cell(guess)
-    assert lines[2][5] == cell(refined)
-    assert " ".join(lines[-1]).startswith(f"Of {chosen['row']}. ")
-    shown = list(results(folder / "best-quick.json")["tables"].values())[1]["rows"]
-    by = {name: scores for name, *scores in shown}
-    assert list(by)[2:] == ["fisher, 20 evaluations", "full covariance, 8 steps"]
-    assert by["fisher, 20 evaluations"] == [fisher["scores"][split][1] for split in ("validation", "test")]
-    assert by["full covariance, 8 steps"] == fisher["full_covariance"] != by["fisher, 20 evaluations"]
-    for tighter in list(by.values())[2:]:
-        assert all(one < 1.01 * other for one, other in zip(tighter, by["Adam, 99 steps (the paper's)"], strict=True))
+def rows(table):
+    return [dict(zip(table.header, row)) for row in table.rows]
 
 
-def check_annealing(out, runs):
-    first = [run["settings"].get("refined_epochs", 0) for run in runs]
-    assert [(run["settings"].get("kl_anneal_steps", 0), epochs) for run, epochs in zip(runs, first, strict=True)] == [
-        *((steps, 0) for _ in range(2) for steps in (0, 1)),
-        (0, 1),
-        (1, 1),
+def write_csv(path, header, lines):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *lines])
+
+
+def write_events(path, header, names, number):
+    """A table of events: each of `number` patients has six of the names."""
+    rng = np.random.default_rng(0)
+    lines = [(one, name) for one in range(number) for name in rng.choice(names, 6, replace=False)]
+    path.parent.mkdir()
+    write_csv(path, header, lines)
+    return path.parent
+
+
+def write_synthea(folder):
+    codes = [
+        *("Hyperlipidemia", "Simvastatin 10 MG", "Simvastatin 20 MG Oral", "Hypertension", "lisinopril 10 MG", "Cold"),
+        *("24 HR Metformin", "Diabetes", "Diabetes plan", "Acute venous thrombosis", "Opioid abuse", "Fever"),
     ]
-    assert len({run["key"] for run in runs}) == 6
+    return write_events(folder / "conditions.csv", ["PATIENT", "DESCRIPTION"], codes, 80)
 
 
-def check_curves(out, runs):
-    curves = {run["row"]: run["curve"] for run in runs}
-    header, *lines, _ = rows_of(out, "Validation perplexity on 20 Newsgroups")
-    assert header == ["epoch", *curves] == ["epoch", "1-M1-tfidf", "1-M100-tfidf", "3-M1-tfidf", "3-M100-tfidf"]
-    for place, line in enumerate(lines):
-        assert line == [str(place + 1), *(cell(curve[place][2]) for curve in curves.values())]
+def write_mimic(folder):
+    codes = [*("0101", "0102", "0103", "0104", "0105"), *("5301", "5302", "5303", "5304", "5305", "V100", "V101")]
+    write_events(folder / "DIAGNOSES_ICD.csv", ["SUBJECT_ID", "ICD9_CODE"], codes, 79)
+    titles = [(code, f"Title of {code}") for code in codes[:-2]] + [("V100", "Retinal tear")]
+    write_csv(folder / "D_ICD_DIAGNOSES.csv", ["ICD9_CODE", "LONG_TITLE"], titles)
+    return folder
 
 
-def check_spectra(out, runs):
-    for run, line in zip(runs, rows_of(out, "J_mean^log on 20 Newsgroups")[1:]):
-        values = run["log_singular_values"]
-        assert values == sorted(values, reverse=True)
-        assert line[:3] == [run["row"], str(sum(value > 0 for value in values)), "4"]
+@pytest.fixture
+def films(tmp_path):
+    """Users of two tastes over twelve films, those of the paper among them."""
+    titles = ["Casablanca (1942)", "Princess Bride, The (1987)", *(f"Film {number} (1990)" for number in range(10))]
+    folder, rng = tmp_path / "films", np.random.default_rng(0)
+    folder.mkdir()
+    lines = [(number, title, "Drama" if number % 2 else "War") for number, title in enumerate(titles)]
+    write_csv(folder / "movies.csv", ["movieId", "title", "genres"], lines)
+    lines = [(user, film, rng.integers(1, 11) / 2) for user in range(80) for film in rng.choice(12, 6, replace=False)]
+    write_csv(folder / "ratings.csv", ["userId", "movieId", "rating"], lines)
+    return folder
 
 
-def cell(value):
-    """As a table shows a perplexity."""
-    return f"{value:.1f}" if value >= 100 else f"{value:.3g}"
+def test_tables_2_and_3_share_their_corpus_and_runs(quick, folder, tmp_path):
+    rng = np.random.default_rng(0)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(" ".join(rng.choice(WORDS, 6, replace=False)) for _ in range(80)) + "\n")
+    pairs = [(*rng.choice(WORDS, 2, replace=False), rng.integers(0, 10)) for _ in range(352)] + [("fish", "zebra", 2)]
+    (tmp_path / "ws.txt").write_text("".join(f"{a}\t{b}\t{rating}\n" for a, b, rating in pairs))
+    contexts = [f"1\t{a}\tn\t{b}\tn\tthe <b> {a} </b> boat\t<b> {b} </b> fish\t{r}" for a, b, r in pairs[:9]]
+    (tmp_path / "scws.txt").write_text("".join(line + "\t0" * 10 + "\n" for line in contexts))
+    flags = [f"--texts={texts}", f"--similarity={tmp_path / 'ws.txt'},{tmp_path / 'scws.txt'}"]
+
+    out, tables = quick(table3, *flags)
+    assert len(re.findall(r"^\[./2\] .* epochs in", out, re.MULTILINE)) == 2
+    found = rows(tables["Similarity of words"])
+    assert [row["pairs"] for row in found] == [352] * 9 + [9] * 9
+    assert all(-100 <= row["Spearman x 100"] <= 100 for row in found)
+    paper = {(row["file"], row["vectors"]): row["paper"] for row in found}
+    assert paper["ws.txt", "1-M1-tfidf J^prob"] == 69.7
+    assert paper["scws.txt", "3-M100-tfidf J^log"] == 59.6
+    assert paper["ws.txt", "LSA"] == "-"
+    assert [row["vectors"] for row in rows(tables["Similarity of words in context"])] == [
+        "1-M1-tfidf J^log",
+        "3-M100-tfidf J^log",
+    ]
+
+    before = set(folder.iterdir())
+    out, tables = quick(table2, *flags)
+    assert "epochs in" not in out
+    assert set(folder.iterdir()) == before
+    words = {row["word"]: row for row in rows(tables["(a) Neighbours of words, 3-M100-tfidf"])}
+    assert words["zen"]["nearest"] == "not in the vocabulary"
+    assert words["military"]["paper"] == "civilian, armys, commanders, infantry"
+    assert set(words["military"]["nearest"].split(", ")) < set(WORDS) - {"military"}
+    places = {(row["word"], row["context"]): row for row in rows(tables["(b) Neighbours in context, 3-M100-tfidf"])}
+    assert places["bank", "river"]["words"] == 2
+    assert places["fires", "layoff"]["nearest in context"] == "not in the vocabulary"
+    assert len(places["crane", "bird"]["nearest in context"].split(", ")) == 5
 
 
-def test_figure_2c_prepares_its_vocabulary(recipe, texts, tmp_path):
-    code, out, err = recipe("fig2c", "--quick", f"--input={texts}", "--vocabularies=30", f"--folder={tmp_path}")
-    assert code == 0, err
-    assert len(next(tmp_path.glob("words-30-*/vocab.txt")).read_text().split()) == 30
-    plain, refined = (run["scores"]["validation"][1] for run in results(tmp_path / "fig2c-quick.json")["runs"])
-    _, line, _ = rows_of(out, "Held-out perplexity by the size of the vocabulary")
-    assert line[:3] == ["30", f"{plain:.3g}", f"{refined:.3g}"]
-    np.testing.assert_allclose(float(line[3]), 100 * (plain / refined - 1), atol=5e-3)
+def test_tables_4_and_8_share_their_patients(quick, folder, tmp_path):
+    mimic, synthea = write_mimic(tmp_path / "mimic"), write_synthea(tmp_path / "synthea")
+    (tmp_path / "fine.txt").write_text("010.1 010.2 010.3 010.4\n530.1 530.2 530.3\n")
+    (tmp_path / "coarse.txt").write_text("1  All\n1.1  Some\n     0101 0102 0103 0104 5301 5302 5303\n")
+    files = [f"--fine={tmp_path / 'fine.txt'}", f"--coarse={tmp_path / 'coarse.txt'}", "--neighbours=2"]
+    _, tables = quick(table4, f"--input={mimic}", *files)
+    found = {(row["groups"], row["vectors"]): row for row in rows(tables["Medical relatedness"])}
+    assert len(found) == 2 * (2 * 3 + 2)
+    assert found["fine", "3-M100-tfidf J^pot"]["paper"] == 37.77
+    assert found["coarse", "1-M1-tfidf J^log"]["paper"] == 34.04
+    for grain in ("fine", "coarse"):
+        assert found[grain, "perfect (the groups)"]["% of 2 hits"] == pytest.approx(100)
+        assert {(row["codes"], row["without group"]) for row in found.values()} == {(7, 5)}
+
+    runs = json.loads((tmp_path / "table4.json").read_text())["runs"]
+    deep = next(folder.glob(f"*-{runs[-1]['key']}"))
+    _, tables = quick(table4, f"--workdir={deep}", *files)
+    own = {row["vectors"]: row for row in rows(tables["Medical relatedness"])}
+    assert len(own) == 3 + 2
+    name = "8x8-M7-fisher-tfidf-q8x8 J^pot"
+    assert own[name]["paper"] == "-"
+    assert own[name]["% of 2 hits"] == found["coarse", "3-M100-tfidf J^pot"]["% of 2 hits"]
+
+    out, tables = quick(table8, f"--synthea={synthea}", f"--mimic={mimic}", "--clusters=4", "--neighbours=3")
+    assert out.count("epochs in") == 1
+    asked = rows(tables["(a) Medical analogies"])
+    assert [row["code 3"] for row in asked[:2]] == ["lisinopril 10 MG", "24 HR Metformin"]
+    assert [row["it is given for"] for row in asked[:2]] == ["Hypertension", "Diabetes"]
+    assert all(len(row["neighbours of the result"].split(", ")) == 3 for row in asked[:2])
+    assert asked[2]["neighbours of the result"] == "Rheumatoid Arthritis (paper)"
+    clusters = {(row["label"], row["corpus"]): row for row in rows(tables["(b) Clusters of codes"])}
+    assert "Acute venous thrombosis" in clusters["Thrombosis", "Synthea"]["codes"]
+    assert "Retinal tear" in clusters["Ocular Atrophy", "MIMIC-III"]["codes"]
+    assert clusters["Drug Use", "MIMIC-III"]["codes"] == "no such code"
+    assert len(tables["Clusters of Synthea's codes"].rows) == 4
+
+    out, tables = quick(table2, f"--workdir={deep}", f"--synthea={synthea}")
+    assert "epochs in" not in out
+    codes = {row["code"]: row for row in rows(tables["(c) Neighbours of medical codes, 3-M100-tfidf"])}
+    assert codes["24 HR Metformin"]["paper"].startswith("Glimepiride")
+    assert len(codes["24 HR Metformin"]["nearest"].split(", ")) == 5
+    assert codes["Spiriva"]["nearest"] == "not in the vocabulary"
 
 
-def test_figure_2c_shows_the_gain_of_every_seed(recipe, texts, tmp_path, made_up):
-    sizes = "--vocabularies=12,30"
-    code, out, err = recipe("fig2c", f"--input={texts}", sizes, "--seeds=2", f"--folder={tmp_path}")
-    assert code == 0, err
-    assert [(run["M"], run["seed"]) for run in made_up] == [(1, 0), (13, 0), (1, 1), (13, 1)] * 2
-    first = [100 * (790 / 780 - 1), 100 * (770 / 760 - 1)]
-    shown = f"{np.mean(first):.1f} ± {np.std(first, ddof=1):.1f}"
-    assert rows_of(out, "Held-out perplexity by the size of the vocabulary")[1] == (
-        f"12 780.0 ± 14.1 770.0 ± 14.1 {shown} -".split()
-    )
+def test_table6_shows_both_neighbours_and_their_bias(quick, films):
+    flags = [f"--input={films}", "--neighbours=2", "--clusters=3"]
+    _, tables = quick(table6, *flags)
+    assert len(tables["(a) Clusters of films"].rows) == 3
+    found = {(row["film"], row["by"]): row for row in rows(tables["(b, c) Neighbours of films"])}
+    assert len(found) == 4
+    assert "Citizen Kane" in found["Casablanca (1942)", "Jacobian vectors"]["paper (Netflix)"]
+    assert "Usual Suspects" in found["Casablanca (1942)", "mean ratings"]["paper (Netflix)"]
+    assert all(len(row["nearest"].split("; ")) == 2 for row in found.values())
+    summary = rows(tables["Genres and popularity of neighbours"])
+    assert [(row["by"], row["films"]) for row in summary] == [
+        *(("Jacobian vectors", number) for number in (2, 12)),
+        *(("mean ratings", number) for number in (2, 12)),
+        ("chance", 12),
+    ]
+    out, again = quick(ratings, f"--input={films}", "--k=3", "--factors=2", "--samples=5")
+    assert "epochs in" not in out
+    assert {row["by"] for row in rows(again["Held-out items among the first k"])} == {
+        "3-M100-tfidf, refined",
+        "3-M100-tfidf, network's guess",
+        "truncated SVD, 2 components",
+        "popularity",
+    }
+    completed = {row["by"]: row for row in rows(again["Completion perplexity of the tokens that are not observed"])}
+    assert math.isnan(completed["truncated SVD"]["predictive"])
+    assert quick(table6, *flags)[1] == tables
 
 
-def test_table5_says_how_far_networks_lie_apart(recipe, nvdm_folder, tmp_path, made_up):
-    code, out, err = recipe("table5", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--epochs=3")
-    assert code == 0, err
-    shapes = [(width,) * layers for width in (100, 400) for layers in (1, 2, 3)]
-    assert [run["inference_widths"] for run in made_up] == shapes * 2
-    assert [run["M"] for run in made_up] == [1] * 6 + [13] * 6
-    assert all(run["epochs"] == 3 and run["model"] == 3 for run in made_up)
-    lines = rows_of(out, "Inference networks on small")
-    assert lines[1][4:6] == ["590.0", "790.0"]
-    apart = f"M1 {100 * (790 / 740 - 1):.1f}%, M100 {100 * (730 / 680 - 1):.1f}%"
-    assert f"{apart} (the paper: 19.6%, 1.2%)" in " ".join(out.split())
-    for trained, said in (("M1", 19.6), ("M100", 1.2)):
-        values = [pair[1] for (name, _), pairs in table5.PAPER.items() if name == trained for pair in pairs]
-        assert round(100 * (max(values) / min(values) - 1), 1) == said
+def test_cells_are_told_by_their_labels(quick, tmp_path):
+    rng = np.random.default_rng(0)
+    counts = np.zeros((80, 12))
+    for cell, row in enumerate(counts):
+        row[rng.permutation(6) + cell % 2 * 6] = rng.integers(1, 9, 6)
+    with h5py.File(tmp_path / "cells.h5", "w") as file:
+        file["X"], file["Y"] = counts, np.arange(80) % 2
+    flags = [f"--input={tmp_path / 'cells.h5'}", "--components=3"]
+    out, tables = quick(cells, *flags)
+    assert out.count("epochs in") == 1
+    found = {row["embedding"]: row for row in rows(tables["Labels from embeddings"])}
+    assert list(found) == ["3-M100-tfidf, posterior means", "log-normalised, 3 components"]
+    assert found["log-normalised, 3 components"]["linear probe, %"] == 100
+    assert tables["Labels from embeddings"].note.startswith("16 test and 24 training documents, 2 labels")
+    out, again = quick(cells, *flags)
+    assert "epochs in" not in out
+    assert again == tables
 
 
-def test_annealing_counts_its_steps(recipe, nvdm_folder, tmp_path, made_up):
-    code, out, err = recipe("annealing", "--quick", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--epochs=40")
-    assert code == 0, err
-    # of two steps a tenth and a half are one: the rows share a run
-    assert [run.get("kl_anneal_steps", 0) for run in made_up] == [0, 1] * 3
-    assert [run.get("refined_epochs", 0) for run in made_up] == [0] * 4 + [1] * 2
-    lines = rows_of(out, "Annealing and refinement on small")
-    assert len(lines) == 1 + 7 + 1
-    assert lines[1][1:] == ["790.0", "1,090.0", "890.0", "2", "1"]
-
-
-def test_curves_show_the_mean_of_the_seeds(recipe, nvdm_folder, tmp_path, made_up, monkeypatch):
-    drawn = {}
-    monkeypatch.setattr(fig2ab, "plot_lines", lambda path, lines, **_: drawn.update(lines))
-    code, out, err = recipe("fig2ab", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--seeds=2")
-    assert code == 0, err
-    assert drawn["3-M100-tfidf"] == [(1, 1900.0), (2, 800.0 - 10 * (4 + 8) / 2), (3, 1400.0)]
-    assert rows_of(out, "Validation perplexity on small")[2][1:] == ["770.0", "760.0", "750.0", "740.0"]
-
-
-def test_table1_by_our_own_settings(recipe, nvdm_folder, tmp_path, made_up):
-    for ours in ([], ["--ours"]):
-        code, out, _ = recipe("table1", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", *ours)
-        assert code == 0
-        assert f"Test perplexity on small{' by our settings' * bool(ours)}\n" in out
-    theirs, ours = made_up[:8], made_up[8:]
-    for one, other in zip(theirs, ours, strict=True):
-        assert other.pop("epochs") <= one.pop("epochs") * 2
-        own = table1.OURS_BY_ROW[one["model"], "M1" if one["M"] == 1 else "M100"]
-        assert other == one | table1.OURS | own
-    held = results(tmp_path / "table1.json")
-    assert len(held["runs"]) == 16
-    assert len(held["tables"]) == 2
-
-
-def test_the_best_is_chosen_on_validation(recipe, nvdm_folder, tmp_path, made_up, monkeypatch):
-    monkeypatch.setattr(best, "CANDIDATES", {"20 Newsgroups": {name: {"K": K} for name, K in zip("abc", (2, 3, 4))}})
-    monkeypatch.setattr(Sweep, "folders", lambda self, rows: {row.name: tmp_path for row in rows})
-    better = iter((700.0, 650.0, 680.0))
-    trained = sweep.trained
-
-    def worse_at_last(*arguments):
-        found = trained(*arguments)
-        found["scores"]["validation"][1] = next(better)
-        return found
-
-    monkeypatch.setattr(sweep, "trained", worse_at_last)
-    asked = []
-
-    monkeypatch.setattr(best, "load_run", str)
-
-    def tested(sweep, corpus, chosen, run):
-        asked.append(chosen)
-        return Table("of the chosen", "", ("evaluation",), [])
-
-    monkeypatch.setattr(best, "tested", tested)
-    code, out, err = recipe("best", f"--dataset={nvdm_folder}", f"--folder={tmp_path}")
-    assert code == 0, err
-    assert asked == ["b"]
-    assert [line[0] for line in rows_of(out, "Validation perplexity on small")[1:4]] == ["a", "b", "c"]
-    assert "of the chosen" in out
+@pytest.mark.parametrize(
+    ("module", "flags", "message"),
+    [
+        (table2, ["--texts=nowhere.txt"], "--input: expected a file or a folder, found no nowhere.txt"),
+        (table2, ["--texts=nowhere.txt", "--neighbours=0"], "--neighbours: expected a whole number from 1, found 0"),
+        (table3, ["--texts=a", "--similarity=nowhere.txt"], "nowhere.txt: cannot be read"),
+        (table4, ["--fine=nowhere.txt"], "nowhere.txt: cannot be read"),
+        (table6, ["--input=nowhere", "--samples=0"], "--samples: expected a whole number from 1, found 0"),
+        (table6, ["--workdir=nowhere", "--input=nowhere"], "nowhere"),
+        (table8, [], "--synthea, --mimic: expected a folder of one of them, found nothing"),
+        (table8, ["--mimic=nowhere", "--variant=odds"], "--variant: expected one of pot, log, prob, found 'odds'"),
+        (ratings, ["--k="], "--k: expected whole numbers from 1 as 20,50, found nothing"),
+        (ratings, ["--observed_items=1"], "--observed_items: expected a share between 0 and 1, found 1"),
+        (cells, [], "--input: expected a folder, found nothing"),
+    ],
+)
+def test_bad_flags_are_one_line(module, flags, message, tmp_path):
+    with pytest.raises(BadInput, match=r"^[^\n]*$") as found:
+        module.main(["recipe", f"--folder={tmp_path}", *flags])
+    assert message in str(found.value)
+    assert not list(tmp_path.glob("*-M*"))
