@@ -5,7 +5,7 @@ python -m experiments.recipes.table5 --dataset=20news_nvdm --epochs=20
 A 3-layer generative model on tf-idf by the paper's settings, its inference network of 1, 2 or 3 hidden layers of 100 or
 400; M=100 by the fisher refiner with 12 evaluations. The data are as in `experiments.recipes.table1` (the paper's are
 RCV1-v2). Expected after 20 epochs: M=100 is better throughout (840 to 881 of 994 to 1081 in validation), and its
-figures differ less among the networks. Time on 2 cores: an hour beside other work.
+figures differ less among the networks. Time on 2 cores: 46 minutes beside other work.
 """
 
 import numpy as np
