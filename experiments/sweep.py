@@ -26,6 +26,7 @@ from experiments.assembly import INTROSPECT, prepare_runtime
 from experiments.benchmarks.measure import surroundings
 from experiments.command import Command
 from experiments.config import PRESETS, Config
+from experiments.locks import in_turn
 from experiments.page import Table, plain
 from experiments.workdir import Metrics
 
@@ -74,6 +75,7 @@ class Sweep:
         given = command.own["results"]
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = self.path.with_name(f".{self.path.name}.lock")
         self.figures, _ = read(self.path)
         self._asked = asked(command)
         self.workdirs: dict[str, Path] = {}  # of the rows with the first seed, by name
@@ -128,17 +130,23 @@ class Sweep:
         return found
 
     def keep(self, figures: Figures) -> None:
-        """Adds figures to the JSON file, in place of those of the same key."""
-        self.figures, tables = read(self.path)  # again: another process may have written meanwhile
-        self.figures = [one for one in self.figures if one["key"] != figures["key"]] + [figures | taken()]
-        self._write(tables)
+        """Adds figures to the JSON file: to the scores of other splits, where the same run has some."""
+        with in_turn(self._lock):
+            self.figures, tables = read(self.path)
+            before = next((one for one in self.figures if one["key"] == figures["key"]), {})
+            for form in figures.keys() & before.keys() & {"scores", "corpus"}:
+                figures[form] = before[form] | figures[form]
+            self.figures = [one for one in self.figures if one["key"] != figures["key"]] + [figures | taken()]
+            self._write(tables)
 
     def show(self, table: Table) -> None:
         """Prints a table and puts it into the JSON file."""
         rows = [list(map(known, row)) for row in table.rows]
-        self.figures, tables = read(self.path)
-        tables[f"{table.title} [{self._asked}]"] = {"note": table.note, "header": table.header, "rows": rows} | taken()
-        self._write(tables)
+        with in_turn(self._lock):
+            self.figures, tables = read(self.path)
+            shown = {"note": table.note, "header": table.header, "rows": rows}
+            tables[f"{table.title} [{self._asked}]"] = shown | taken()
+            self._write(tables)
         print(f"\n{plain(table)}\n\nWritten to {self.path}", flush=True)
 
     def picture(self, name: str) -> Path:
@@ -182,10 +190,11 @@ def state(flag: str) -> list[object]:
 
 
 def asked(command: Command) -> str:
-    """What the recipe was asked for, with names of files instead of paths."""
-    where = ("folder", "results")
-    given = {name: value for name, value in command.own.items() if name not in where and value not in (None, "", False)}
+    """What the recipe was asked for, of files that are read their names instead of paths."""
+    where, flags = ("folder", "results"), command.own | command.given
+    given = {name: value for name, value in flags.items() if name not in where and value not in (None, "", False)}
     names = {name: ",".join(Path(part).name for part in str(value).split(",")) for name, value in given.items()}
+    names |= {name: value for name, value in given.items() if name == "workdir"}
     return " ".join(f"--{name}={value}" for name, value in sorted(names.items()))
 
 

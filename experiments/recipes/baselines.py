@@ -33,6 +33,7 @@ from experiments.assembly import assemble
 from experiments.command import parse, run_main
 from experiments.findings import lda
 from experiments.page import Table
+from experiments.recipes import table1
 from experiments.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, digest, over_seeds
 
 OWN_FLAGS = FLAGS | {"dataset": ("20news", "the NVDM folder, 20news, which scikit-learn fetches, or a prepared folder")}
@@ -67,7 +68,7 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=[])
     sweep = Sweep("baselines", command)
     dataset = config_of({"dataset": command.own["dataset"]}).dataset
-    title = f"Baselines on {Path(dataset).name}"
+    corpus = table1.named(dataset)
     if sweep.quick:
         dataset = beginning(dataset, sweep.folder)
     lines = [line("unigram", "exact", measured(sweep, "unigram", {"dataset": dataset, "model": "unigram"}))]
@@ -81,7 +82,9 @@ def main(argv: list[str]) -> None:
         for (name, figures), paper in zip(done.items(), PAPERS_NVDM.values())
     ]
     lines += [(name, nan, "-", nan, nan, paper) for name, paper in OTHERS.items()]
-    sweep.show(Table(title, NOTE, HEADER, lines))
+    if corpus not in table1.PAPER:
+        lines = [(*cells, nan) for *cells, _ in lines[: -len(OTHERS)]]
+    sweep.show(Table(f"Baselines on {corpus}", NOTE, HEADER, lines))
 
 
 def beginning(dataset: str, folder: Path) -> str:

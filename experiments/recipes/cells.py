@@ -1,6 +1,6 @@
 """Do latent means tell the types of cells? Beside principal components of log-normalised counts.
 
-python -m experiments.recipes.cells --input=mouse_bladder_cell_select_2100.h5
+python -m experiments.recipes.cells --input=mouse_bladder_cell_select_2100.h5 --genes=5000
 python -m experiments.recipes.cells --input=worm_neuron_cell.h5 --genes=5000
 
 The files are those of scDeepCluster (github.com/ttgump/scDeepCluster, scRNA-seq data; the `cells` extra reads them),
@@ -13,9 +13,12 @@ Expected (nearest / probe / index): worm neurons 97.6% / 94.9% / 0.62, component
 Time on 2 cores: ?
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from dlgm_jax.data import batches
+from dlgm_jax.data import batches, datasets
+from dlgm_jax.data.corpus import Documents
 from dlgm_jax.embeddings.clusters import agreement_with_labels
 from dlgm_jax.embeddings.documents import label_scores, log_normalised_components
 from dlgm_jax.learning.latents import corpus_posteriors, posterior
@@ -42,9 +45,7 @@ def main(argv: list[str]) -> None:
     for label, workdir in runs.folders(command, sweep, lambda: labelled(command, sweep)).items():
         run, assembly = finished(command, workdir)
         corpora = {split: corpus.in_memory() for split, corpus in assembly.splits.items()}
-        labels = {split: list(corpus.labels or ()) for split, corpus in corpora.items()}
-        if not all(labels.values()) or len(set(labels["train"])) < 2:
-            raise BadInput(f"{assembly.config.dataset}: expected documents with labels of two kinds, found none")
+        labels = labels_of(corpora, assembly.config.dataset)
         project = log_normalised_components(corpora["train"].counts, number)
         projected = {split: project(corpus.counts) for split, corpus in corpora.items()}
         rows.append((f"{label}, posterior means", *judged(means(assembly, run.params), labels)))
@@ -59,10 +60,20 @@ def main(argv: list[str]) -> None:
 
 def labelled(command: Command, sweep: Sweep) -> list[Row]:
     """The model of the cells."""
-    size = [f"--vocab_size={command.own['genes']}"] if command.own["genes"] else []
+    size = [f"--vocab_size={command.number('genes')}"] if command.own["genes"] else []
     counts = sweep.prepared("cells", f"--input={command.text('input')}", "--test_size=420", *size)
+    loaded = datasets.load(counts)
+    labels_of({"train": loaded.train, "test": loaded.test}, command.text("input"))
     settings = {"dataset": counts, "K": 20, "batch_size": 100, "epochs": 60}
     return [Row(runs.BEST, settings | runs.RATE | runs.MODELS[runs.BEST])]
+
+
+def labels_of(corpora: Mapping[str, Documents], name: str) -> dict[str, list[str]]:
+    """The labels of every document. Raises BadInput where there are none, or of one kind."""
+    labels = {split: list(corpus.labels or ()) for split, corpus in corpora.items()}
+    if not all(labels.values()) or len(set(labels["train"])) < 2:
+        raise BadInput(f"{name}: expected documents with labels of two kinds, found none")
+    return labels
 
 
 def means(assembly: Assembly, params: Params) -> dict[str, np.ndarray]:

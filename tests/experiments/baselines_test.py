@@ -14,7 +14,7 @@ from sklearn.decomposition import LatentDirichletAllocation
 from dlgm_jax.learning.scoring import perplexity, unigram_log_likelihoods, unigram_perplexity
 from experiments import sweep
 from experiments.findings import lda
-from experiments.recipes import baselines
+from experiments.recipes import baselines, table1
 from tests import oracles
 from tests.conftest import as_corpus
 
@@ -134,35 +134,47 @@ def test_every_algorithm_finds_planted_topics(algorithm):
 
 def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_path, capsys, monkeypatch):
     pytest.importorskip("tomotopy")
-    run = {
-        "scores": {"validation": [30.0, 31.0], "test": [32.0, 33.0]},
-        "corpus": {"validation": [1, 2], "test": [3, 4]},
-    }
-    monkeypatch.setattr(sweep, "trained", lambda settings, workdir, score: {"settings": settings} | run)
-    monkeypatch.setattr(baselines, "PAPERS_LDA", {50: 1091})
+    monkeypatch.setattr(table1, "NVDM", (30, 60))  # as if these were the paper's documents
     command = ["baselines", f"--dataset={nvdm_folder}", "--quick", f"--folder={tmp_path}"]
     baselines.main(command)
     held = json.loads((tmp_path / "baselines-quick.json").read_text())
     ((title, table),) = held["tables"].items()
-    assert title == "Baselines on small [--dataset=small --quick=True --seeds=1]"
-    rows = table["rows"]
-    assert len(rows) == len({row[0] for row in rows}) == 1 + 2 + 2 + 3
-    assert {row[2] for row in rows} == {"exact", "bound, mean field", "bound, 20 samples", "-"}
-    assert rows[3] == ["NVDM-style, K=50", 32.0, "bound, 20 samples", None, 3, 836]
-    assert rows[4] == ["NVDM-style, K=200", 32.0, "bound, 20 samples", None, 3, 852]
+    assert title == "Baselines on 20 Newsgroups [--dataset=small --quick=True --seeds=1]"
+    shown, found = {row[0]: row[1:] for row in table["rows"]}, {run["row"]: run for run in held["runs"]}
+    assert [row[-1] for row in table["rows"]] == [None, 1091, 1091, 1058, 1058, 836, 852, 953, 909, 917]
+    assert {row[1] for row in shown.values()} == {"exact", "bound, mean field", "bound, 20 samples", "-"}
+    network = found.pop("NVDM-style, K=50")  # that of K=200 is the same, for --quick has K=4
+    assert found.keys() == {"unigram", "LDA, collapsed Gibbs, K=50", "LDA, batch variational, K=50"}
+    for name, run in found.items():
+        (bound, estimate), (corpus_bound, _) = run["scores"]["test"], run["corpus"]["test"]
+        assert shown[name][0] == bound
+        assert shown[name][2:4] == [estimate if "LDA" in name else None, corpus_bound]
+    assert "tomotopy" in found["LDA, collapsed Gibbs, K=50"]["library"]
+    assert "scikit-learn" in found["LDA, batch variational, K=50"]["library"]
+    settings = {
+        name: network["settings"][name] for name in ("features", "activation", "batch_size", "M", "eval_samples")
+    }
+    assert settings == {"features": "counts", "activation": "tanh", "batch_size": 64, "M": 1, "eval_samples": 20}
+    assert shown["NVDM-style, K=50"][0] == shown["NVDM-style, K=200"][0] == network["scores"]["test"][0]
     for run in held["runs"]:
         assert Path(run["settings"]["dataset"]).name.startswith("beginning-")
         for form in ("scores", "corpus"):
             assert np.isfinite(run[form]["validation"] + run[form]["test"]).all()
-    unigram = next(run for run in held["runs"] if run["row"] == "unigram")
     corpora = baselines.splits(str(next(tmp_path.glob("beginning-*"))), 0, True)
     truth = unigram_perplexity(corpora["train"], corpora["test"])
-    np.testing.assert_allclose(unigram["scores"]["test"], truth, atol=0.06)
+    np.testing.assert_allclose(found["unigram"]["scores"]["test"], truth, atol=0.06)
     before = capsys.readouterr().out.partition("Baselines on")[2]
 
     monkeypatch.setattr(lda, "bounds", None)
+    monkeypatch.setattr(sweep, "trained", None)
     baselines.main(command)
     assert capsys.readouterr().out.partition("Baselines on")[2] == before
+
+    monkeypatch.setattr(table1, "NVDM", None)  # as if they were not
+    baselines.main(command)
+    (_, table), (title, other) = json.loads((tmp_path / "baselines-quick.json").read_text())["tables"].items()
+    assert title.startswith("Baselines on small [")
+    assert other["rows"] == [[*row[:-1], None] for row in table["rows"][:7]]
 
 
 def test_without_tomotopy_its_rows_are_left_out(monkeypatch, capsys):

@@ -9,6 +9,7 @@ import pytest
 
 from dlgm_jax.learning.loop import Stopped
 from experiments import sweep
+from experiments.command import parse
 from experiments.workdir import Metrics
 from tests.experiments.conftest import results, rows_of
 
@@ -84,6 +85,22 @@ def test_a_sweep_that_was_stopped_goes_on_and_knows_its_corpus_by_its_counts(
     assert len(made_up) == 16
     assert begun[2][0] | {"dataset": ""} == begun[3][0] | {"dataset": ""}
     assert rows_of(out, "Test perplexity on elsewhere")[1] == ["1-M1-norm", "1050.0", "±", "56.6", "850.0", "±", "56.6"]
+
+
+def test_recipes_that_share_a_file_keep_the_scores_of_each_other(nvdm_folder, tmp_path, recipe, made_up):
+    where = f"--dataset={nvdm_folder}", f"--folder={tmp_path}", f"--results={tmp_path / 'shared.json'}"
+    assert recipe("table1", *where)[0] == 0
+    assert recipe("table5", "--epochs=200", *where)[0] == 0
+    splits = {run["key"]: run["scores"].keys() for run in results(tmp_path / "shared.json")["runs"]}
+    assert len(splits) == 8 + 12 - 1
+    assert sum(found == {"validation", "test", "train"} for found in splits.values()) == 1
+
+
+def test_tables_are_told_apart_by_all_that_was_asked():
+    own = {"workdir": (None, ""), "input": (None, ""), "samples": (400, ""), "folder": ("runs", "")}
+    flags = ["--input=/some/where/films,/else/where/more", "--workdir=a/run", "--seed=2", "--eval_M=21", "--folder=b"]
+    command = parse(["recipe", *flags], about="", own=own, settings=["seed", "eval_M"])
+    assert sweep.asked(command) == "--eval_M=21 --input=films,more --samples=400 --seed=2 --workdir=a/run"
 
 
 @pytest.mark.parametrize(

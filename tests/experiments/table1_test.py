@@ -8,7 +8,7 @@ import pytest
 
 from experiments import sweep
 from experiments.page import Table
-from experiments.recipes import best, fig2ab, table1, table5
+from experiments.recipes import annealing, best, fig2ab, table1, table5
 from experiments.sweep import Sweep
 from tests.experiments.conftest import results, rows_of
 
@@ -55,6 +55,16 @@ def check_table1(out, runs, folder):
         paper = table1.PAPER["20 Newsgroups"][run["row"]]
         assert line == [run["row"], *map(cell, ours), *(f"{value:,}" for value in paper)]
     assert note[:3] == ["16", "of", "16"]  # toy documents have 30 words
+
+
+def test_cells_are_counted_against_the_papers_of_their_column():
+    paper = table1.PAPER["20 Newsgroups"]
+    done = {name: [{"scores": {"test": [guess, refined + 0.1]}}] for name, (guess, refined) in paper.items()}
+    assert table1.table("20 Newsgroups", done).note == "8 of 16 cells are at or below the paper's."
+    done = {name: [{"scores": {"test": list(values)}}] for name, values in paper.items()}
+    assert table1.table("20 Newsgroups", done).note.startswith("16 of 16")
+    done = {name: [{"scores": {"test": list(reversed(values))}}] for name, values in paper.items()}
+    assert table1.table("20 Newsgroups", done).note.startswith("8 of 16")
 
 
 def check_table5(out, runs):
@@ -153,6 +163,13 @@ def test_table5_says_how_far_networks_lie_apart(recipe, nvdm_folder, tmp_path, m
     for trained, said in (("M1", 19.6), ("M100", 1.2)):
         values = [pair[1] for (name, _), pairs in table5.PAPER.items() if name == trained for pair in pairs]
         assert round(100 * (max(values) / min(values) - 1), 1) == said
+
+
+def test_annealing_takes_a_tenth_or_half_of_the_steps_and_refinement_an_eighth_of_the_epochs():
+    asked = [row.settings for row in annealing.rows({"epochs": 40}, 200)]
+    assert [how.get("kl_anneal_steps", 0) for how in asked] == [0, 20, 100, 0, 20, 0, 20]
+    assert [how.get("refined_epochs", 0) for how in asked] == [0] * 5 + [5] * 2
+    assert [how["M"] for how in asked] == [1] * 3 + [13] * 4
 
 
 def test_annealing_counts_its_steps(recipe, nvdm_folder, tmp_path, made_up):

@@ -223,6 +223,13 @@ def test_cells_are_told_by_their_labels(quick, tmp_path):
     assert again == tables
 
 
+def test_cells_without_labels_are_refused_before_training(quick, tmp_path):
+    with h5py.File(tmp_path / "cells.h5", "w") as file:
+        file["X"] = np.eye(80)
+    with pytest.raises(BadInput, match=r"cells\.h5: expected documents with labels of two kinds, found none"):
+        quick(cells, f"--input={tmp_path / 'cells.h5'}")
+
+
 @pytest.mark.parametrize(
     ("module", "flags", "message"),
     [
@@ -237,6 +244,7 @@ def test_cells_are_told_by_their_labels(quick, tmp_path):
         (ratings, ["--k="], "--k: expected whole numbers from 1 as 20,50, found nothing"),
         (ratings, ["--observed_items=1"], "--observed_items: expected a share between 0 and 1, found 1"),
         (cells, [], "--input: expected a folder, found nothing"),
+        (cells, ["--input=nothing.txt", "--genes=-5"], "--genes: expected a whole number from 1, found -5"),
     ],
 )
 def test_bad_flags_are_one_line(module, flags, message, tmp_path):
