@@ -1,5 +1,6 @@
 import importlib
 import json
+import math
 import os
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from experiments import evaluate, introspect, prepare, sweep, train, transform
 from experiments.command import run_main
+from experiments.page import Table, plain
 
 SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
 PERPLEXITIES = {"validation": [1000.0, 800.0], "test": [1100.0, 900.0], "train": [700.0, 600.0]}  # of a run made up
@@ -117,3 +119,33 @@ def rows_of(out, title):
     """The cells of a table that was printed."""
     after = out.split(f"{title}\n")[1].split("\n\n")[0].splitlines()
     return [line.split() for line in after]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the recipes put their runs, which they share."""
+    return tmp_path_factory.mktemp("recipes")
+
+
+def shown(title, held):
+    """A table of a JSON file, which has null for what is not a number."""
+    cells = [[math.nan if value is None else value for value in row] for row in held["rows"]]
+    return Table(title, held["note"], held["header"], cells)
+
+
+@pytest.fixture
+def quick(folder, tmp_path, capsys):
+    """Runs the quick form of a recipe: what it printed, and the tables of its JSON file by title."""
+
+    def run(module, *flags):
+        name = module.__name__.rpartition(".")[2]
+        path = tmp_path / f"{name}.json"
+        module.main([name, "--quick", f"--folder={folder}", f"--results={path}", *flags])
+        out = capsys.readouterr().out
+        titled = ((title.split(" [")[0], one) for title, one in results(path)["tables"].items())
+        tables = {title: shown(title, one) for title, one in titled}
+        for table in tables.values():
+            assert plain(table) in out
+        return out, tables
+
+    return run

@@ -27,8 +27,11 @@ def two_tastes(number, rng):
     return counts
 
 
-def knows_tastes(dataset, workdir, log_var=-4.0):
-    """A run that learned nothing but which ten films belong together: z is 2 or -2, mu is uniform over ten films."""
+def knows_tastes(dataset, workdir, log_var=-4.0, scale=2):
+    """A run that learned nothing but which ten films belong together: z is 2 or -2, mu is uniform over ten films.
+
+    Its network guesses z at `scale` times the taste.
+    """
     sizes: dict = {"K": 1, "generative_widths": (), "inference_widths": (), "features": "norm"}
     config = Config(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, **sizes).resolved()
     assembly = assemble(config)
@@ -36,7 +39,7 @@ def knows_tastes(dataset, workdir, log_var=-4.0):
     theta, phi = assembly.init_state().params
     theta = theta._replace(output=Dense(4 * taste[None], jnp.zeros(20)))
     phi = phi._replace(
-        mean=Dense(2 * taste[:, None], jnp.zeros(1)), log_var=Dense(jnp.zeros((20, 1)), jnp.full(1, log_var))
+        mean=Dense(scale * taste[:, None], jnp.zeros(1)), log_var=Dense(jnp.zeros((20, 1)), jnp.full(1, log_var))
     )
     claim(workdir, assembly)
     best = Checkpoints(workdir / "best")
@@ -84,6 +87,20 @@ def test_ratings_ranks_a_users_own_taste_first(tmp_path, capsys):
     single = write_nvdm(tmp_path / "single", two_tastes(240, rng), np.eye(20, dtype=int))
     with pytest.raises(BadInput, match="expected test documents of two items, found none"):
         ratings.main(["ratings", *own, f"--dataset={single}"])
+
+
+def test_a_network_that_guesses_nothing_is_told_from_refinement(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = write_nvdm(tmp_path / "tastes", two_tastes(240, rng), two_tastes(40, rng))
+    workdir = knows_tastes(folder, tmp_path / "run", scale=0)
+    own = [f"--workdir={workdir}", f"--folder={tmp_path}", "--eval_refiner=fisher", "--eval_M=21"]
+    ratings.main(["ratings", *own, "--k=7", "--factors=2", "--observed_items=0.5"])
+    ranking, completion = json.loads((tmp_path / "ratings.json").read_text())["tables"].values()
+    found = {row[1].partition(", ")[2]: row[2] for row in ranking["rows"]}
+    assert found["refined"] == 1 > found["network's guess"]
+    plug_in = {row[0].partition(", ")[2]: row[2] for row in completion["rows"]}
+    assert plug_in["refined"] < 10.5
+    assert plug_in["network's guess"] == pytest.approx(20, rel=1e-3)
 
 
 def test_types_of_cells_are_found_where_they_are_planted(tmp_path):

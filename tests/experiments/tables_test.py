@@ -1,59 +1,25 @@
 """The recipes that look into models, each by one command on toy inputs: what their tables hold."""
 
-import csv
+import itertools
 import json
-import math
 import re
 
 import h5py
 import numpy as np
 import pytest
+import scipy.stats
 
-from dlgm_jax import BadInput
-from experiments.page import Table, plain
+from dlgm_jax import BadInput, load_run
+from dlgm_jax.embeddings.medical import mrm_ccs
 from experiments.recipes import cells, ratings, table2, table3, table4, table6, table8
+from tests.experiments.toys import cosines, rows, vectors_of, write_csv
 
 WORDS = ["river", "bank", "water", "money", "loan", "fish", "boat", "military", "crane", "bird", "fires", "burn"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where the recipes put their runs, which they share."""
-    return tmp_path_factory.mktemp("recipes")
-
-
-def read(title, held):
-    """A table of a JSON file, which has null for what is not a number."""
-    cells = [[math.nan if value is None else value for value in row] for row in held["rows"]]
-    return Table(title, held["note"], held["header"], cells)
-
-
-@pytest.fixture
-def quick(folder, tmp_path, capsys):
-    """Runs the quick form of a recipe: what it printed, and the tables of its JSON file by title."""
-
-    def run(module, *flags):
-        name = module.__name__.rpartition(".")[2]
-        results = tmp_path / f"{name}.json"
-        module.main([name, "--quick", f"--folder={folder}", f"--results={results}", *flags])
-        out = capsys.readouterr().out
-        held = json.loads(results.read_text())
-        titled = ((title.split(" [")[0], one) for title, one in held["tables"].items())
-        tables = {title: read(title, one) for title, one in titled}
-        for table in tables.values():
-            assert plain(table) in out
-        return out, tables
-
-    return run
-
-
-def rows(table):
-    return [dict(zip(table.header, row)) for row in table.rows]
-
-
-def write_csv(path, header, lines):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *lines])
+def folders_of(folder, path):
+    """The runs that a recipe's JSON file is of, by the names of their rows."""
+    return {run["row"]: next(folder.glob(f"*-{run['key']}")) for run in json.loads(path.read_text())["runs"]}
 
 
 def write_events(path, header, names, number):
@@ -81,19 +47,6 @@ def write_mimic(folder):
     return folder
 
 
-@pytest.fixture
-def films(tmp_path):
-    """Users of two tastes over twelve films, those of the paper among them."""
-    titles = ["Casablanca (1942)", "Princess Bride, The (1987)", *(f"Film {number} (1990)" for number in range(10))]
-    folder, rng = tmp_path / "films", np.random.default_rng(0)
-    folder.mkdir()
-    lines = [(number, title, "Drama" if number % 2 else "War") for number, title in enumerate(titles)]
-    write_csv(folder / "movies.csv", ["movieId", "title", "genres"], lines)
-    lines = [(user, film, rng.integers(1, 11) / 2) for user in range(80) for film in rng.choice(12, 6, replace=False)]
-    write_csv(folder / "ratings.csv", ["userId", "movieId", "rating"], lines)
-    return folder
-
-
 def test_tables_2_and_3_share_their_corpus_and_runs(quick, folder, tmp_path):
     rng = np.random.default_rng(0)
     texts = tmp_path / "texts.txt"
@@ -113,6 +66,14 @@ def test_tables_2_and_3_share_their_corpus_and_runs(quick, folder, tmp_path):
     assert paper["ws.txt", "1-M1-tfidf J^prob"] == 69.7
     assert paper["scws.txt", "3-M100-tfidf J^log"] == 59.6
     assert paper["ws.txt", "LSA"] == "-"
+    similarity = {row["vectors"]: row["Spearman x 100"] for row in found if row["file"] == "ws.txt"}
+    ratings_of = [int(rating) for *_, rating in pairs[:-1]]
+    folders = folders_of(folder, tmp_path / "table3.json")
+    for name, variant in itertools.product(folders, ("pot", "log", "prob")):
+        near, row = cosines(vectors_of(folders[name], variant)), load_run(folders[name]).vocabulary.index
+        truth = scipy.stats.spearmanr([near[row(a), row(b)] for a, b, _ in pairs[:-1]], ratings_of).statistic
+        assert similarity[f"{name} J^{variant}"] == pytest.approx(100 * truth, abs=1e-3)
+    assert len(set(similarity.values())) > 7  # two variants of a model of two epochs may agree
     assert [row["vectors"] for row in rows(tables["Similarity of words in context"])] == [
         "1-M1-tfidf J^log",
         "3-M100-tfidf J^log",
@@ -125,7 +86,10 @@ def test_tables_2_and_3_share_their_corpus_and_runs(quick, folder, tmp_path):
     words = {row["word"]: row for row in rows(tables["(a) Neighbours of words, 3-M100-tfidf"])}
     assert words["zen"]["nearest"] == "not in the vocabulary"
     assert words["military"]["paper"] == "civilian, armys, commanders, infantry"
-    assert set(words["military"]["nearest"].split(", ")) < set(WORDS) - {"military"}
+    vocabulary = load_run(folders["3-M100-tfidf"]).vocabulary
+    likeness = cosines(vectors_of(folders["3-M100-tfidf"], "log"))[vocabulary.index("military")]
+    order = [vocabulary[row] for row in np.argsort(-likeness) if vocabulary[row] != "military"]
+    assert words["military"]["nearest"].split(", ") == order[:5]
     places = {(row["word"], row["context"]): row for row in rows(tables["(b) Neighbours in context, 3-M100-tfidf"])}
     assert places["bank", "river"]["words"] == 2
     assert places["fires", "layoff"]["nearest in context"] == "not in the vocabulary"
@@ -146,8 +110,18 @@ def test_tables_4_and_8_share_their_patients(quick, folder, tmp_path):
         assert found[grain, "perfect (the groups)"]["% of 2 hits"] == pytest.approx(100)
         assert {(row["codes"], row["without group"]) for row in found.values()} == {(7, 5)}
 
-    runs = json.loads((tmp_path / "table4.json").read_text())["runs"]
-    deep = next(folder.glob(f"*-{runs[-1]['key']}"))
+    folders = folders_of(folder, tmp_path / "table4.json")
+    groups = {"010": 0, "530": 1, "V10": -1}  # of the fine file, which leaves out 0105, 5304, 5305 and the last two
+    codes = load_run(folders["1-M1-tfidf"]).vocabulary
+    labels = [-1 if code in ("0105", "5304", "5305") else groups[code[:3]] for code in codes]
+    for name, variant in itertools.product(folders, ("pot", "log", "prob")):
+        hits = mrm_ccs(vectors_of(folders[name], variant), labels, num_neighbours=2)
+        assert found["fine", f"{name} J^{variant}"]["MRM_CCS (eq. 6)"] == pytest.approx(hits)
+    shuffled = np.random.default_rng(0).permutation(vectors_of(folders["1-M1-tfidf"], "log"))
+    hits = mrm_ccs(shuffled, labels, num_neighbours=2)
+    assert found["fine", "chance (rows shuffled)"]["MRM_CCS (eq. 6)"] == pytest.approx(hits)
+
+    deep = folders["3-M100-tfidf"]
     _, tables = quick(table4, f"--workdir={deep}", *files)
     own = {row["vectors"]: row for row in rows(tables["Medical relatedness"])}
     assert len(own) == 3 + 2
@@ -162,9 +136,12 @@ def test_tables_4_and_8_share_their_patients(quick, folder, tmp_path):
     assert [row["it is given for"] for row in asked[:2]] == ["Hypertension", "Diabetes"]
     assert all(len(row["neighbours of the result"].split(", ")) == 3 for row in asked[:2])
     assert asked[2]["neighbours of the result"] == "Rheumatoid Arthritis (paper)"
+    right = sum(row["it is given for"] in row["neighbours of the result"].split(", ") for row in asked[:2])
+    assert tables["(a) Medical analogies"].note.startswith(f"{right} of 2 answers")
     clusters = {(row["label"], row["corpus"]): row for row in rows(tables["(b) Clusters of codes"])}
     assert "Acute venous thrombosis" in clusters["Thrombosis", "Synthea"]["codes"]
     assert "Retinal tear" in clusters["Ocular Atrophy", "MIMIC-III"]["codes"]
+    assert clusters["Ocular Atrophy", "MIMIC-III"]["of the kind"].startswith("1 of ")
     assert clusters["Drug Use", "MIMIC-III"]["codes"] == "no such code"
     assert len(tables["Clusters of Synthea's codes"].rows) == 4
 
@@ -174,34 +151,6 @@ def test_tables_4_and_8_share_their_patients(quick, folder, tmp_path):
     assert codes["24 HR Metformin"]["paper"].startswith("Glimepiride")
     assert len(codes["24 HR Metformin"]["nearest"].split(", ")) == 5
     assert codes["Spiriva"]["nearest"] == "not in the vocabulary"
-
-
-def test_table6_shows_both_neighbours_and_their_bias(quick, films):
-    flags = [f"--input={films}", "--neighbours=2", "--clusters=3"]
-    _, tables = quick(table6, *flags)
-    assert len(tables["(a) Clusters of films"].rows) == 3
-    found = {(row["film"], row["by"]): row for row in rows(tables["(b, c) Neighbours of films"])}
-    assert len(found) == 4
-    assert "Citizen Kane" in found["Casablanca (1942)", "Jacobian vectors"]["paper (Netflix)"]
-    assert "Usual Suspects" in found["Casablanca (1942)", "mean ratings"]["paper (Netflix)"]
-    assert all(len(row["nearest"].split("; ")) == 2 for row in found.values())
-    summary = rows(tables["Genres and popularity of neighbours"])
-    assert [(row["by"], row["films"]) for row in summary] == [
-        *(("Jacobian vectors", number) for number in (2, 12)),
-        *(("mean ratings", number) for number in (2, 12)),
-        ("chance", 12),
-    ]
-    out, again = quick(ratings, f"--input={films}", "--k=3", "--factors=2", "--samples=5")
-    assert "epochs in" not in out
-    assert {row["by"] for row in rows(again["Held-out items among the first k"])} == {
-        "3-M100-tfidf, refined",
-        "3-M100-tfidf, network's guess",
-        "truncated SVD, 2 components",
-        "popularity",
-    }
-    completed = {row["by"]: row for row in rows(again["Completion perplexity of the tokens that are not observed"])}
-    assert math.isnan(completed["truncated SVD"]["predictive"])
-    assert quick(table6, *flags)[1] == tables
 
 
 def test_cells_are_told_by_their_labels(quick, tmp_path):

@@ -1,14 +1,15 @@
 """Models made by hand, and runs that no training is needed for."""
 
+import csv
 from functools import partial
 from types import SimpleNamespace
 
 import jax
 import numpy as np
 
-from dlgm_jax import init_params
+from dlgm_jax import init_params, jacobian_mean, load_run
 from dlgm_jax.learning.checkpoints import Checkpoints
-from experiments.assembly import assemble
+from experiments.assembly import INTROSPECT, assemble
 from experiments.config import Config
 from experiments.findings.model import Learned
 from experiments.workdir import claim
@@ -48,3 +49,25 @@ def made(dataset, workdir, *, seed=0, K=3, scale=3):
     best.save(1, params, {})
     best.wait()
     return workdir
+
+
+def vectors_of(workdir, variant):
+    """The mean Jacobian vectors of a run with the seed 0: [V, K]."""
+    key = jax.random.fold_in(jax.random.key(0), INTROSPECT)
+    return np.asarray(jacobian_mean(load_run(workdir).params, key, num_samples=400, variant=variant))
+
+
+def cosines(vectors):
+    """Of all pairs of rows: [V, V]."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
+def rows(table):
+    """By the names of its columns."""
+    return [dict(zip(table.header, row)) for row in table.rows]
+
+
+def write_csv(path, header, lines):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *lines])
