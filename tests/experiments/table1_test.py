@@ -205,6 +205,28 @@ def test_table1_by_our_own_settings(recipe, nvdm_folder, tmp_path, made_up):
     held = results(tmp_path / "table1.json")
     assert len(held["runs"]) == 16
     assert len(held["tables"]) == 2
+    assert recipe("table1", f"--dataset={nvdm_folder}", f"--folder={tmp_path}", "--adam")[0] == 0
+    assert [(run["model"], run["M"], "refiner" in run) for run in made_up[16:]] == [
+        (1, 100, False),
+        (3, 100, False),
+    ] * 2
+
+
+def test_table1_of_other_corpora(recipe, nvdm_folder, tmp_path, made_up, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(Sweep, "prepared", lambda sweep, *flags: (prepared.append(flags), str(nvdm_folder))[1])
+    where = "--dataset=", f"--folder={tmp_path}"
+    code, out, err = recipe("table1", *where, f"--imdb={nvdm_folder}", f"--rcv1_dir={tmp_path}")
+    assert code == 0, err
+    assert prepared == [("rcv1", f"--input={tmp_path}", "--format=lyrl2004", "--vocab_size=10000", "--test_size=10000")]
+    assert [(run["epochs"], run.get("valid_size")) for run in made_up] == [(200, 5000)] * 8 + [(10, None)] * 8
+    lines = rows_of(out, "Test perplexity on RCV1-v2")
+    assert lines[8] == ["3-M100-tfidf", "1,020.0", "820.0", "377", "327"]
+    assert lines[9][:3] == ["0", "of", "16"]
+    assert rows_of(out, "Test perplexity on film reviews")[1:] == [
+        [run["row"], f"{1100 - 10 * place:,.1f}", f"{900 - 10 * place:.1f}"]
+        for place, run in enumerate(results(tmp_path / "table1.json")["runs"][8:], 9)
+    ]
 
 
 def test_the_best_is_chosen_on_validation(recipe, nvdm_folder, tmp_path, made_up, monkeypatch):
