@@ -9,9 +9,10 @@ of a document of words from the context's page, which the paper does not name: h
 codes that are not public; the synthetic patients of Synthea (conditions.csv, medications.csv ...; most of the paper's
 codes are not there, and codes of ours stand below) show the same thing.
 
-Expected: neighbours of (a) are of the same subject; (b) often but not always follows the context; of (c) metformin is
-near to diabetes. Words depend on the articles: the paper's are 1.2 million of 2010.
-Time on 2 cores: ?
+Expected from 34,672 articles of 2018 and later, 8 epochs: of (a) intelligence and military are among words of their
+subject, zen and artificial hardly; (b) follows the context for bank by money and fires by burn, hardly for crane; of
+(c) metformin is near to what diabetes brings. Words depend on the articles: the paper's are 1.2 million of 2010.
+Time on 2 cores: 50 minutes beside other work, half a minute after table3 and table8.
 """
 
 from collections.abc import Iterable
