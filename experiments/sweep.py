@@ -1,7 +1,6 @@
 """The rows of a table: runs, trained one after another, whose figures are kept as they come."""
 
 import contextlib
-import hashlib
 import io
 import json
 import math
@@ -26,6 +25,7 @@ from experiments.assembly import INTROSPECT, prepare_runtime
 from experiments.benchmarks.measure import surroundings
 from experiments.command import Command
 from experiments.config import PRESETS, Config
+from experiments.keys import asked, digest, state
 from experiments.locks import in_turn
 from experiments.page import Table, plain
 from experiments.workdir import Metrics
@@ -130,12 +130,13 @@ class Sweep:
         return found
 
     def keep(self, figures: Figures) -> None:
-        """Adds figures to the JSON file: to the scores of other splits, where the same run has some."""
+        """Adds figures to the JSON file: to the scores of other splits, where it holds the same training."""
         with in_turn(self._lock):
             self.figures, tables = read(self.path)
             before = next((one for one in self.figures if one["key"] == figures["key"]), {})
-            for form in figures.keys() & before.keys() & {"scores", "corpus"}:
-                figures[form] = before[form] | figures[form]
+            if before.get("curve") == figures.get("curve"):
+                for form in figures.keys() & before.keys() & {"scores", "corpus"}:
+                    figures[form] = before[form] | figures[form]
             self.figures = [one for one in self.figures if one["key"] != figures["key"]] + [figures | taken()]
             self._write(tables)
 
@@ -170,32 +171,6 @@ class Sweep:
             self._corpora[dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
         counted = settings | {"dataset": self._corpora[dataset]}
         return digest(counted)
-
-
-def digest(what: object) -> str:
-    """Eight digits that tell it from others."""
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def state(flag: str) -> list[object]:
-    """A flag of `prepare`; of the files that it names their names, sizes and times, wherever they lie."""
-    name, _, value = flag.partition("=")
-    found: list[object] = [name]
-    for part in value.split(","):
-        path = Path(part)
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-        found += stats or [part]
-    return found
-
-
-def asked(command: Command) -> str:
-    """What the recipe was asked for, of files that are read their names instead of paths."""
-    where, flags = ("folder", "results"), command.own | command.given
-    given = {name: value for name, value in flags.items() if name not in where and value not in (None, "", False)}
-    names = {name: ",".join(Path(part).name for part in str(value).split(",")) for name, value in given.items()}
-    names |= {name: value for name, value in given.items() if name == "workdir"}
-    return " ".join(f"--{name}={value}" for name, value in sorted(names.items()))
 
 
 def known(value: object) -> object:

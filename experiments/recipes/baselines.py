@@ -33,9 +33,10 @@ from dlgm_jax.learning.scoring import corpus_perplexity, perplexity, unigram_log
 from experiments.assembly import assemble
 from experiments.command import parse, run_main
 from experiments.findings import lda
+from experiments.keys import digest
 from experiments.page import Table
 from experiments.recipes import table1
-from experiments.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, digest, over_seeds
+from experiments.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, over_seeds
 
 OWN_FLAGS = FLAGS | {"dataset": ("20news", "the NVDM folder, 20news, which scikit-learn fetches, or a prepared folder")}
 SCORED = ("validation", "test")
@@ -82,10 +83,12 @@ def main(argv: list[str]) -> None:
         line(name, "bound, 20 samples", figures, paper=paper)
         for (name, figures), paper in zip(done.items(), PAPERS_NVDM.values())
     ]
-    lines += [(name, nan, "-", nan, nan, paper) for name, paper in OTHERS.items()]
-    if corpus not in table1.PAPER:
-        lines = [(*cells, nan) for *cells, _ in lines[: -len(OTHERS)]]
-    sweep.show(Table(f"Baselines on {corpus}", NOTE, HEADER, lines))
+    header = HEADER
+    if corpus in table1.PAPER:
+        lines += [(name, nan, "-", nan, nan, paper) for name, paper in OTHERS.items()]
+    else:
+        header, lines = HEADER[:-1], [cells[:-1] for cells in lines]
+    sweep.show(Table(f"Baselines on {corpus}", NOTE, header, lines))
 
 
 def beginning(dataset: str, folder: Path) -> str:

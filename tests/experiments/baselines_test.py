@@ -135,6 +135,12 @@ def test_every_algorithm_finds_planted_topics(algorithm):
 def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_path, capsys, monkeypatch):
     pytest.importorskip("tomotopy")
     monkeypatch.setattr(table1, "NVDM", (30, 60))  # as if these were the paper's documents
+    asked, run_rows = {}, sweep.Sweep.run
+    monkeypatch.setattr(
+        sweep.Sweep,
+        "run",
+        lambda own, rows: (asked.update({row.name: row.settings for row in rows}), run_rows(own, rows))[1],
+    )
     command = ["baselines", f"--dataset={nvdm_folder}", "--quick", f"--folder={tmp_path}"]
     baselines.main(command)
     held = json.loads((tmp_path / "baselines-quick.json").read_text())
@@ -143,6 +149,7 @@ def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_
     shown, found = {row[0]: row[1:] for row in table["rows"]}, {run["row"]: run for run in held["runs"]}
     assert [row[-1] for row in table["rows"]] == [None, 1091, 1091, 1058, 1058, 836, 852, 953, 909, 917]
     assert {row[1] for row in shown.values()} == {"exact", "bound, mean field", "bound, 20 samples", "-"}
+    assert [(name, settings["K"]) for name, settings in asked.items()] == [(f"NVDM-style, K={K}", K) for K in (50, 200)]
     network = found.pop("NVDM-style, K=50")  # that of K=200 is the same, for --quick has K=4
     assert found.keys() == {"unigram", "LDA, collapsed Gibbs, K=50", "LDA, batch variational, K=50"}
     for name, run in found.items():
@@ -174,7 +181,8 @@ def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_
     baselines.main(command)
     (_, table), (title, other) = json.loads((tmp_path / "baselines-quick.json").read_text())["tables"].items()
     assert title.startswith("Baselines on small [")
-    assert other["rows"] == [[*row[:-1], None] for row in table["rows"][:7]]
+    assert other["header"] == table["header"][:-1]
+    assert other["rows"] == [row[:-1] for row in table["rows"][:7]]
 
 
 def test_without_tomotopy_its_rows_are_left_out(monkeypatch, capsys):

@@ -121,6 +121,14 @@ def test_types_of_cells_are_found_where_they_are_planted(tmp_path):
     assert components[:2] == [100, 100]
 
 
+@pytest.mark.parametrize("kinds", [(("a", "a"), ("a", "b")), (("a", "b"), None), (None, ("a", "b"))])
+def test_labels_of_one_kind_or_of_one_split_are_refused(kinds):
+    counts, words = np.eye(2, dtype=int), ("v", "w")
+    corpora = {split: Corpus(counts, words, words, found) for split, found in zip(("train", "test"), kinds)}
+    with pytest.raises(BadInput, match="cells: expected documents with labels of two kinds, found none"):
+        cells.labels_of(corpora, "cells")
+
+
 def test_a_linear_probe_and_clusters_do_not_tell_opposite_corners():
     rng = np.random.default_rng(0)
     corners = np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]])

@@ -2,14 +2,16 @@
 
 import json
 import shutil
+import threading
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from dlgm_jax.learning.loop import Stopped
-from experiments import sweep
+from experiments import keys, sweep
 from experiments.command import parse
+from experiments.locks import in_turn
 from experiments.workdir import Metrics
 from tests.experiments.conftest import results, rows_of
 
@@ -87,20 +89,62 @@ def test_a_sweep_that_was_stopped_goes_on_and_knows_its_corpus_by_its_counts(
     assert rows_of(out, "Test perplexity on elsewhere")[1] == ["1-M1-norm", "1050.0", "±", "56.6", "850.0", "±", "56.6"]
 
 
-def test_recipes_that_share_a_file_keep_the_scores_of_each_other(nvdm_folder, tmp_path, recipe, made_up):
+def test_recipes_that_share_a_file_keep_the_scores_of_each_other(nvdm_folder, tmp_path, recipe, made_up, monkeypatch):
+    made, curve = sweep.trained, [[1, 1.0, 1.0]]
+
+    def trained(settings, workdir, score):
+        found = made(settings, workdir, score) | {"curve": curve}
+        return found | {"corpus": {split: [2.0, 1.0] for split in found["scores"]}}
+
+    def shared():
+        runs = results(tmp_path / "shared.json")["runs"]
+        both = [run for run in runs if len(run["scores"]) == 3]
+        assert all(run["corpus"].keys() == run["scores"].keys() for run in runs)
+        return len(runs), both
+
+    monkeypatch.setattr(sweep, "trained", trained)
     where = f"--dataset={nvdm_folder}", f"--folder={tmp_path}", f"--results={tmp_path / 'shared.json'}"
     assert recipe("table1", *where)[0] == 0
     assert recipe("table5", "--epochs=200", *where)[0] == 0
-    splits = {run["key"]: run["scores"].keys() for run in results(tmp_path / "shared.json")["runs"]}
-    assert len(splits) == 8 + 12 - 1
-    assert sum(found == {"validation", "test", "train"} for found in splits.values()) == 1
+    number, (run,) = shared()
+    assert number == 8 + 12 - 1
+    assert run["scores"]["validation"] == [1000 - 10 * 13, 800 - 10 * 13]  # as measured last: 13th in all, of table5
+    assert run["scores"]["test"] == [1100 - 10 * 7, 900 - 10 * 7]
+
+    held = json.loads((tmp_path / "shared.json").read_text())
+    scores = {"validation": [1, 1], "train": [1, 1]}
+    held["runs"] = [one | {"scores": scores, "corpus": scores} for one in held["runs"]]
+    (tmp_path / "shared.json").write_text(json.dumps(held))
+    curve.append([2, 0.5, 0.5])  # as if trained anew, elsewhere
+    assert recipe("table1", *where)[0] == 0
+    assert all(one["scores"].keys() == {"validation", "test"} for one in results(tmp_path / "shared.json")["runs"][-8:])
 
 
-def test_tables_are_told_apart_by_all_that_was_asked():
-    own = {"workdir": (None, ""), "input": (None, ""), "samples": (400, ""), "folder": ("runs", "")}
-    flags = ["--input=/some/where/films,/else/where/more", "--workdir=a/run", "--seed=2", "--eval_M=21", "--folder=b"]
+def test_whoever_writes_waits_for_the_one_before(tmp_path):
+    order = []
+
+    def other():
+        with in_turn(tmp_path / "lock"):
+            order.append("other")
+
+    thread = threading.Thread(target=other)
+    with in_turn(tmp_path / "lock"):
+        thread.start()
+        thread.join(0.3)
+        order.append("one")
+    thread.join(10)
+    assert order == ["one", "other"]
+
+
+def test_tables_are_told_apart_by_all_that_was_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some").mkdir()
+    own = dict.fromkeys(("workdir", "input", "films", "folder"), (None, "")) | {"samples": (400, "")}
+    flags = [f"--input={tmp_path / 'some'},.", "--workdir=a/run", "--seed=0", "--films=Face/Off; Heat, A", "--folder=b"]
     command = parse(["recipe", *flags], about="", own=own, settings=["seed", "eval_M"])
-    assert sweep.asked(command) == "--eval_M=21 --input=films,more --samples=400 --seed=2 --workdir=a/run"
+    assert keys.asked(command) == (
+        f"--films=Face/Off; Heat, A --input=some,{tmp_path.name} --samples=400 --seed=0 --workdir=a/run"
+    )
 
 
 @pytest.mark.parametrize(
