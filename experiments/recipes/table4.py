@@ -9,7 +9,7 @@ Table 9 as well.
 
 Expected: the demo checks the pipeline and is no finding; J^pot by equation 6 fine 0.31 and coarse 1.33 of 1-M1, 0.18
 and 1.21 of 3-M100, little above chance (0.15, 1.05): from 75 patients the deep models learn nothing that ten others
-confirm, so that they are taken from epoch 2. Chance and what vectors of the groups themselves reach stand
+confirm, so that they are taken from epoch 2 or 3. Chance and what vectors of the groups themselves reach stand
 beside. NDF-RT needs a map from CUI to ICD-9 that is not published with the relations:
 `dlgm_jax.embeddings.medical.mrm_ndfrt` takes relations as rows.
 Time on 2 cores: 4 minutes, 7 with --whole.
