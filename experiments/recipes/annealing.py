@@ -6,9 +6,9 @@ python -m experiments.recipes.annealing --dataset= --imdb=imdb --epochs=10
 A 3-layer model on tf-idf by the paper's settings, trained with M=1, with M=100 (by the fisher refiner with 12
 evaluations) or with M=100 in the first eighth of the epochs alone; the weight of the KL grows from 0 to 1 over none, a
 tenth or half of the steps. The data are as in `experiments.recipes.table1`. Expected on 20 Newsgroups after 40 epochs,
-refined validation: M=1 881, annealed 857, M=100 780, in the first epochs alone 827 (reported of Wikipedia, with
+refined validation: M=1 888, annealed 861, M=100 775, in the first epochs alone 836 (reported of Wikipedia, with
 50,000 steps of annealing: M=1 1339, annealed 1186, M=100 1176, and M=100 in the first 10 epochs gives most of it).
-Time on 2 cores: 40 minutes for --epochs=40 beside other work.
+Time on 2 cores: 40 minutes a seed for --epochs=40 beside other work.
 """
 
 from typing import Any
