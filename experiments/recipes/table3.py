@@ -143,8 +143,8 @@ def skip_grams(word2vec: Any, model: Learned, texts: Path) -> Iterator[Embedding
         raise BadInput(f"{texts}: expected words seen {MIN_COUNT} times, found none")
     for name, skip_gram in (("word2vec skip-gram", 1), ("word2vec CBOW", 0)):
         print(f"Trains {name} ...", flush=True)
-        settings: dict[str, Any] = {"vector_size": model.config.K, "sg": skip_gram, "workers": 1, "seed": 1}  # two do not repeat
-        trained = word2vec(documents, min_count=MIN_COUNT, epochs=5, **settings)
+        settings: dict[str, Any] = {"vector_size": model.config.K, "sg": skip_gram, "seed": 1}
+        trained = word2vec(documents, min_count=MIN_COUNT, epochs=5, workers=1, **settings)  # more do not repeat
         yield name, trained.wv.vectors, finder(trained.wv.index_to_key)
 
 
