@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from experiments.command import Command
@@ -38,4 +39,4 @@ def asked(command: Command) -> str:
 
 def named(part: str) -> str:
     """The name of a file or folder that is there; anything else as it is."""
-    return Path(part).resolve().name if part and Path(part).exists() else part
+    return Path(part).resolve().name if os.path.exists(part) else part  # Path.exists raises for a long text

@@ -145,6 +145,9 @@ def test_tables_are_told_apart_by_all_that_was_asked(tmp_path, monkeypatch):
     assert keys.asked(command) == (
         f"--films=Face/Off; Heat, A --input=some,{tmp_path.name} --samples=400 --seed=0 --workdir=a/run"
     )
+    films = "; ".join(f"Film {number} (1999)" for number in range(50))
+    command = parse(["recipe", f"--films={films}"], about="", own=own, settings=[])
+    assert keys.asked(command) == f"--films={films} --samples=400"
 
 
 @pytest.mark.parametrize(
