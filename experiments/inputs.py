@@ -13,33 +13,41 @@ from experiments.command import Command
 INPUT_FLAGS = {
     "format": ("", f"{', '.join([*FORMATS, TEXT])}; unset: what the input looks like"),
     "vocab": ("", "a file of words, one a line: the names of columns; of texts, the words that are counted"),
-    "label": ("", "the field of labels of JSONL, or the column of an h5ad file"),
+    "label": ("", "the field of labels of JSONL, or the column of an h5ad file or of --labels"),
+    "labels": ("", "a file of labels: one a line in the order of the documents, or a table with their ids first"),
     "index_base": ("", "of SVMlight: 0 or 1, where its word ids begin"),
-    "columns": ("", "of a table: its columns of documents, words and (if there is one) counts, by commas"),
-    "transposed": (False, "of a matrix: words are its rows"),
+    "columns": (
+        "",
+        "of a table: its columns of documents, words and (if there is one) counts, by commas: names, or "
+        "numbers from 1 where it has no header",
+    ),
+    "names": ("", "of a table of (document, word, count): another table of the words' ids and names"),
+    "transposed": (False, "of a matrix or a dense table: words are its rows"),
+    "words": ("", "of a 10x folder: symbol, where ids are not to name the genes; of h5ad: a column of var"),
+    "feature_type": ("", "of a 10x folder: the features that are read; unset: Gene Expression, where there are others"),
+    "layer": ("", "of h5ad: the layer whose counts are read, or raw; unset: X"),
 }
-
-
 READS = {  # the flags that a format reads
     "compact": (),
-    "hdf5": ("label",),
+    "dense": ("transposed",),
+    "hdf5": ("label", "words", "layer"),
     "ldac": ("vocab",),
     "lyrl2004": ("vocab",),
-    "mtx": ("vocab", "transposed"),
+    "mtx": ("vocab", "transposed", "words", "feature_type"),
     "npz": ("vocab", "transposed"),
     "nvdm": ("vocab",),
     "octis": ("vocab",),
     "svmlight": ("vocab", "index_base"),
     "tables": (),
     "text": ("vocab", "label"),
-    "triplets": ("columns",),
+    "triplets": ("columns", "names"),
     "uci": ("vocab",),
 }
 
 
 def check_reading(command: Command, form: str) -> None:
     """Raises BadInput for a flag that says how to read an input, and that is not read of this format."""
-    for flag in ("vocab", "label", "index_base", "columns", "transposed"):
+    for flag in INPUT_FLAGS.keys() - {"format", "labels"}:  # --labels go with every format
         if command.own[flag] and flag not in READS.get(form, INPUT_FLAGS):
             formats = ", ".join(name for name, flags in READS.items() if flag in flags)
             raise BadInput(f"--{flag}: expected to go with {formats}, found an input that is read as {form}")
@@ -60,6 +68,10 @@ def reading(command: Command) -> Reading:
         columns=columns,
         transposed=own["transposed"],
         label=own["label"],
+        words=own["words"],
+        feature_type=own["feature_type"],
+        layer=own["layer"],
+        names=Path(own["names"]) if own["names"] else None,
     )
 
 

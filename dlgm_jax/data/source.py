@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,16 @@ class Reading:
     columns: tuple[str, ...] = ()  # document, word and, if there is one, count, of a table of triplets
     transposed: bool = False  # words are rows
     label: str = ""  # the field or column of labels
+    words: str = ""  # what names the columns: `symbol` of 10x, a column of var of AnnData; empty: ids
+    feature_type: str = ""  # the features of 10x that are read; empty: genes where there are several types
+    layer: str = ""  # of AnnData, or `raw`; empty: X
+    names: Path | None = None  # a table of ids and names of words
+    notes: list[str] = field(default_factory=list, compare=False)
+
+    def note(self, text: str) -> None:
+        """Keeps, once, a line that the user should read: what was taken for what, and what was left out."""
+        if text not in self.notes:
+            self.notes.append(text)
 
 
 class Document(NamedTuple):

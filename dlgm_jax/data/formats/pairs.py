@@ -1,6 +1,8 @@
 """Lines of `id:count` pairs, which several formats are made of."""
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 from dlgm_jax.data.corpus import MAX_COUNT, shown
@@ -8,6 +10,7 @@ from dlgm_jax.data.lines import lines
 from dlgm_jax.types import BadInput
 
 DIGITS = 19  # longer numbers are out of every range
+WHOLE = re.compile(r"([0-9]+)(?:\.0*|(?:\.[0-9]*)?([eE]\+?[0-9]{1,2}))?")
 
 
 def number(
@@ -20,6 +23,17 @@ def number(
     return int(text)
 
 
+def count(text: str, where: str, *, found: str | None = None) -> int:
+    """A whole number from 0, also where other programs write it as 1.0 or 1e+05. Raises BadInput."""
+    written = WHOLE.fullmatch(text)
+    if written and written[2]:  # R writes 100000 as 1e+05
+        value = Decimal(text)
+        text = str(int(value)) if value.adjusted() < DIGITS and value == value.to_integral_value() else text
+    elif written:
+        text = written[1]
+    return number(text, "a count", where, found=text if found is None else found)
+
+
 def parse(pairs: list[str], where: str, *, base: int, vocab_size: int | None) -> tuple[list[int], list[int]]:
     """Ids from 0 and counts of `id:count` pairs; those of the same id add up.
 
@@ -28,13 +42,13 @@ def parse(pairs: list[str], where: str, *, base: int, vocab_size: int | None) ->
     counts: dict[int, int] = {}
     last = MAX_COUNT if vocab_size is None else vocab_size - 1 + base
     for pair in pairs:
-        word, colon, count = pair.partition(":")
+        word, colon, written = pair.partition(":")
         if not colon:
             raise BadInput(f"{where}: expected pairs id:count of whole numbers, found {shown(pair)}")
         if base and word.isascii() and word.isdigit() and not word.strip("0"):
             raise BadInput(f"{where}: expected ids from 1, found {shown(pair)}; are the ids of this file 0-based?")
         place = number(word, "an id", where, least=base, most=last, found=pair) - base
-        counts[place] = counts.get(place, 0) + number(count, "a count", where, found=pair)
+        counts[place] = counts.get(place, 0) + count(written, where, found=pair)
         if counts[place] > MAX_COUNT:
             raise BadInput(f"{where}: expected counts up to {MAX_COUNT}, found {counts[place]} of id {word}")
     return list(counts), list(counts.values())
