@@ -1,10 +1,11 @@
 """What a corpus that was made holds, and what was left out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.words import Letters
 
 
 @dataclass
@@ -16,6 +17,7 @@ class Dropped:
     tokens: int = 0  # that these words are, where it was counted
     unknown: int = 0  # tokens of test documents whose words no training document has
     analysed: int = 0  # tokens of texts before those that --vocab does not have are left out
+    letters: Letters = field(default_factory=Letters)  # of the texts whose words were counted
 
 
 @dataclass

@@ -1,12 +1,14 @@
 """Flags that say how an input is to be read, and the bar that shows it."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
-from dlgm_jax.data.inputs import FORMATS, TEXT
-from dlgm_jax.data.source import Part, Reading
+from dlgm_jax.data.inputs import FORMATS, TEXT, open_input
+from dlgm_jax.data.source import Part, Reading, Source
+from dlgm_jax.data.text import Texts
 from dlgm_jax.types import BadInput
 from experiments.command import Command
 
@@ -73,6 +75,21 @@ def reading(command: Command) -> Reading:
         layer=own["layer"],
         names=Path(own["names"]) if own["names"] else None,
     )
+
+
+@contextmanager
+def telling(how: Reading) -> Iterator[None]:
+    """Prints what readers noted by the time that they are done, also where they end with an error."""
+    try:
+        yield
+    finally:
+        for note in how.notes:
+            print(f"Note: {note}", flush=True)
+
+
+def opened_with_labels(command: Command, path: Path, form: str, how: Reading) -> Source | Texts:
+    """An input, with the labels of --labels where it is given. Raises BadInput."""
+    return open_input(path, form, how)
 
 
 def progress(items: Iterable, what: str) -> Iterator:

@@ -8,11 +8,12 @@ python -m experiments.prepare --input=counts.svmlight --index_base=1 --output=co
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.alignment import align
+from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.inputs import (
     OF_WORDS,
     TEXT,
@@ -25,22 +26,13 @@ from dlgm_jax.data.inputs import (
     open_input,
 )
 from dlgm_jax.data.source import Part, Reading, Source, read_words
-from dlgm_jax.data.text import (
-    WORD,
-    Analyser,
-    Text,
-    Texts,
-    analyser,
-    chosen_words,
-    encoded,
-    without_header,
-    word_frequencies,
-)
+from dlgm_jax.data.text import Analyser, Text, Texts, chosen_words, encoded, without_header, word_frequencies
 from dlgm_jax.data.word_pairs import read_pairs
+from dlgm_jax.data.words import ENGLISH, WORD, kept_stop_words, stop_words, words_by
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
 from experiments.contents import Dropped, Summary, summary
-from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading
+from experiments.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
 from experiments.locks import held
 
 OWN_FLAGS = {
@@ -51,10 +43,16 @@ OWN_FLAGS = {
     "vocab_size": (0, "the most frequent words that stay; 0: 10,000 of texts (stop words not counted), else all"),
     "min_count": (0, "times that a word must occur (in a text; else documents that hold it); 0: 10 of texts, else 1"),
     "keep": ("", "of texts: files of rated word pairs, by commas, whose words stay however rare"),
-    "token_pattern": (WORD, "of texts: what is a word, after lower-casing"),
+    "token_pattern": (
+        WORD,
+        "of texts: a word, after lower-casing, of two letters of any alphabet; \\p{..} as in regex",
+    ),
+    "stop_words": (ENGLISH, "of texts: words that are left out: a language, a file with one a line, or none"),
     "drop_headers": (False, "of texts: leave out what stands before the first empty line"),
 } | INPUT_FLAGS
-OF_TEXTS = {"keep": OF_WORDS, "token_pattern": (TEXT,), "drop_headers": (TEXT,)}  # the formats that read a flag
+OF_TEXTS = {"keep": OF_WORDS} | dict.fromkeys(
+    ("token_pattern", "drop_headers", "stop_words"), (TEXT,)
+)  # who reads a flag
 
 
 def main(argv: list[str]) -> None:
@@ -68,20 +66,36 @@ def main(argv: list[str]) -> None:
     form = command.own["format"] or looks_like(path, how)
     check(command, form)
     print(f"Reads {path} as {form}; the corpus goes to {output}/.", flush=True)
+    with telling(how):
+        splits, vocab_size, dropped = prepared(command, path, output, form, how)
+    print(summary(splits, vocab_size, dropped))
+    print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
+
+
+def prepared(
+    command: Command, path: Path, output: Path, form: str, how: Reading
+) -> tuple[dict[str, Summary], int, Dropped]:
+    """Writes the corpus of an input: what each split holds, the number of words, and what was left out."""
     dropped = Dropped()
-    opened = open_input(path, form, how)
+    opened = opened_with_labels(command, path, form, how)
     if isinstance(opened, Texts):
-        source = from_texts(command, opened, form, how, dropped)
+        analyse = opened.analyse or words_by(command.own["token_pattern"])
+        if form == TEXT:
+            opened = opened._replace(stop_words=stop_words(command.own["stop_words"]))
+        source = from_texts(command, opened, analyse, form, how, dropped)
     else:
         source = from_counts(command, opened, how, dropped)
     origin = {"input": str(path.resolve()), "format": opened.form}
     if form == TEXT:
         origin |= {"token_pattern": command.own["token_pattern"], "drop_headers": str(command.own["drop_headers"])}
+        origin |= {"normal_form": words_by(command.own["token_pattern"]).normal_form}
+        origin |= {"stop_words": kept_stop_words(command.own["stop_words"])}
     splits = write(output, source, origin, command.own["label"])
+    for remark in dropped.letters.remarks():
+        how.note(remark)
     if isinstance(opened, Texts):
         dropped.documents -= sum(found.documents for found in splits.values())
-    print(summary(splits, len(source.vocabulary), dropped))
-    print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
+    return splits, len(source.vocabulary), dropped
 
 
 def write(output: Path, source: Source, origin: dict[str, str], label: str) -> dict[str, Summary]:
@@ -131,10 +145,9 @@ def check(command: Command, form: str) -> None:
             raise BadInput(f"--{flag}: expected a file, found no {own[flag]}")
 
 
-def from_texts(command: Command, texts: Texts, form: str, how: Reading, dropped: Dropped) -> Source:
+def from_texts(command: Command, texts: Texts, analyse: Analyser, form: str, how: Reading, dropped: Dropped) -> Source:
     """Counts of the words of texts; they are read once to draw test documents, once to count, once to encode."""
     own = command.own
-    analyse = texts.analyse or analyser(own["token_pattern"])
     kept = kept_words(filter(None, map(str.strip, own["keep"].split(","))))
     number = one_split(progress(texts.read(), "reading"))
     if own["test"]:
@@ -146,9 +159,13 @@ def from_texts(command: Command, texts: Texts, form: str, how: Reading, dropped:
     if own["drop_headers"]:
         texts = texts._replace(read=lambda read=texts.read: map(without_header, read()))
     if how.vocab:
-        return encoded(texts.read, counted(analyse, dropped), read_words(how.vocab))
+        vocabulary = read_words(how.vocab)
+        note_unmatched(vocabulary, analyse, how)
+        return encoded(texts.read, counted(lettered(analyse, dropped), dropped), vocabulary)
     training = (text for text in progress(texts.read(), "counting words") if text.split == "train")
-    found = word_frequencies(training, analyse)
+    found = word_frequencies(training, lettered(analyse, dropped))
+    for remark in dropped.letters.remarks():
+        how.note(remark)
     size, least = own["vocab_size"] or 10_000, own["min_count"] or 10
     vocabulary = chosen_words(found, vocab_size=size, min_count=least, kept=kept, stop_words=texts.stop_words)
     dropped.words, dropped.tokens = len(found) - len(vocabulary), found.total() - sum(found[w] for w in vocabulary)
@@ -196,6 +213,27 @@ def counted(analyse: Analyser, dropped: Dropped) -> Analyser:
         return found
 
     return words
+
+
+def lettered(analyse: Analyser, dropped: Dropped) -> Analyser:
+    """The same words of a text, and its letters counted."""
+
+    def words(text: str) -> list[str]:
+        found = analyse(text)
+        dropped.letters.add(text, found)
+        return found
+
+    return words
+
+
+def note_unmatched(vocabulary: Sequence[str], analyse: Analyser, how: Reading) -> None:
+    """Notes the words of --vocab that no text can hold, since they are not cut so: of capitals, of two words."""
+    never = [word for word in vocabulary if analyse(word) != [word]]
+    if never:
+        named = ", ".join(map(shown, never[:3]))
+        how.note(
+            f"{len(never):,} of {len(vocabulary):,} words of --vocab can stand in no text as it is cut, as {named}."
+        )
 
 
 def with_test_texts(texts: Texts, path: Path, form: str, how: Reading) -> Texts:

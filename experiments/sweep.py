@@ -15,6 +15,9 @@ import numpy as np
 
 from dlgm_jax import load_run
 from dlgm_jax.data import datasets
+from dlgm_jax.data.inputs import TEXT, looks_like
+from dlgm_jax.data.source import Reading
+from dlgm_jax.data.words import ASCII_WORD
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import log_singular_values
 from dlgm_jax.learning.checkpoints import write_whole
@@ -82,10 +85,16 @@ class Sweep:
         prepare_runtime()
 
     def prepared(self, name: str, *flags: str) -> str:
-        """The folder of a corpus that `prepare` writes by these flags, or wrote before from files like these."""
+        """The folder of a corpus that `prepare` writes by these flags, or wrote before from files like these.
+
+        Texts are cut by the ASCII pattern, by which every figure of the recipes was taken.
+        """
         counts = self.folder / f"{name}-{digest([state(flag) for flag in flags])}"
         if not counts.exists():
-            prepare.main(["prepare", *flags, f"--output={counts}"])
+            path = Path(next(flag for flag in flags if flag.startswith("--input=")).removeprefix("--input="))
+            of_texts = path.exists() and looks_like(path, Reading()) == TEXT
+            pattern = [f"--token_pattern={ASCII_WORD}"] if of_texts else []
+            prepare.main(["prepare", *flags, *pattern, f"--output={counts}"])
         return str(counts)
 
     def run(self, rows: Sequence[Row], *, score: str = "test", models: bool = False) -> dict[str, list[Figures]]:

@@ -4,7 +4,6 @@ python -m experiments.transform --workdir=runs/docstrings-3-M13-fisher-tfidf --i
 """
 
 import csv
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,7 +19,8 @@ from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import OF_WORDS, looks_like, open_input
 from dlgm_jax.data.source import EVERYTHING, Source
-from dlgm_jax.data.text import WORD, Texts, analyser, encoded_with_others, without_header
+from dlgm_jax.data.text import Texts, encoded_with_others, without_header
+from dlgm_jax.data.words import stop_words_of, words_of
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import Direction, directions
 from dlgm_jax.learning import rows, scoring
@@ -37,7 +37,8 @@ from experiments.assembly import (
 )
 from experiments.command import parse, run_main
 from experiments.config import Config
-from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading
+from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading, telling
+from experiments.workdir import origin
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of the run"),
@@ -84,8 +85,9 @@ def main(argv: list[str]) -> None:
     sizes = rows.ROWS, len(run.vocabulary)
     refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)
-    source = documents(open_input(path, form, how), run, workdir)
-    found = transformed(run, config, (part.corpus for part in progress(source.read(), "transforming")))
+    with telling(how):
+        source = documents(open_input(path, form, how), run, workdir)
+        found = transformed(run, config, (part.corpus for part in progress(source.read(), "transforming")))
     write(output, found)
     print(summary(found))
     print(f"The posteriors are in {output}. Next: load them by column, or look at them with experiments.introspect.")
@@ -97,19 +99,14 @@ def documents(opened: Source | Texts, run: Run, workdir: Path) -> Source:
     """
     if isinstance(opened, Source):
         return opened
-    try:
-        origin = json.loads((workdir / "environment.json").read_text(encoding="utf-8"))["origin"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{workdir}/environment.json: expected the facts of a run, found it damaged") from error
-    headed = opened.analyse is None and origin.get("drop_headers") == "True"
-    change = without_header if headed else lambda text: text
-    analyse = opened.analyse or analyser(origin.get("token_pattern", WORD))
-    read = opened.read
+    before = origin(workdir)
+    undivided = opened._replace(read=lambda: (text._replace(split=EVERYTHING) for text in opened.read()))
+    if undivided.analyse:
+        return encoded_with_others(undivided.read, undivided.analyse, run.vocabulary, undivided.stop_words)
+    change = without_header if before.get("drop_headers") == "True" else lambda text: text
+    cut = words_of(before)
     return encoded_with_others(
-        lambda: (change(text)._replace(split=EVERYTHING) for text in read()),
-        analyse,
-        run.vocabulary,
-        opened.stop_words,
+        lambda: map(change, undivided.read()), cut, run.vocabulary, stop_words_of(before), cut.left_out
     )
 
 

@@ -100,6 +100,16 @@ def check_corpus(workdir: Path, splits: dict[str, Documents]) -> None:
         )
 
 
+def origin(workdir: Path) -> dict[str, str]:
+    """What decided the corpus of a run, as prepare wrote it. Raises BadInput."""
+    path = workdir / "environment.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["origin"]
+        return {str(name): str(value) for name, value in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{path}: expected the facts of a run, found it damaged") from error
+
+
 class Metrics:
     """metrics.jsonl: one JSON object a line."""
 

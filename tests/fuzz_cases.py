@@ -18,8 +18,9 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups, read_relations
 from dlgm_jax.data.source import Reading, in_memory
-from dlgm_jax.data.text import Texts, analyser, encoded, word_frequencies
+from dlgm_jax.data.text import Texts, encoded, word_frequencies
 from dlgm_jax.data.word_pairs import read_analogies, read_pairs
+from dlgm_jax.data.words import words_by
 from tests.fuzz_stage import BETWEEN, Case
 
 COUNTS = np.array([[2, 0, 1, 0], [0, 3, 0, 0], [0, 0, 0, 0], [1, 1, 0, 2], [0, 0, 2, 0], [1, 0, 0, 1]])
@@ -43,7 +44,7 @@ def read_everything(name: str, form: str = "", **how: Any) -> Callable[[Path], d
         if not isinstance(found, Texts):
             return in_memory(found)
         texts = list(found.read())
-        analyse = found.analyse or analyser(r"\S\S+")
+        analyse = found.analyse or words_by(r"\S\S+")
         words = tuple(sorted(word_frequencies(texts, analyse))[:50])
         return in_memory(encoded(lambda: texts, analyse, words)) if words else {}
 

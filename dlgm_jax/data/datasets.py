@@ -16,6 +16,7 @@ from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import Text, count_words
+from dlgm_jax.data.words import Words
 from dlgm_jax.types import BadInput
 
 DOWNLOAD_TIMEOUT = 20  # seconds without a byte
@@ -100,7 +101,7 @@ def load_20news() -> Dataset:
     finally:
         socket.setdefaulttimeout(patience)
     train, test = ([Text(*message) for message in _messages(bunch)] for bunch in bunches)
-    corpora = count_words(train, test, vocab_size=2000, token_pattern="[a-z]+")
+    corpora = count_words(train, test, vocab_size=2000, analyse=Words("[a-z]+", ""))
     remark = (
         "this vocabulary is this corpus's own 2,000 most frequent words, not the paper's: "
         "for Table 1 give --dataset the NVDM folder"

@@ -8,6 +8,7 @@ import numpy as np
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.folders import text_files
 from dlgm_jax.data.formats import (
     hdf5,
     ldac,
@@ -22,7 +23,7 @@ from dlgm_jax.data.formats import (
     uci,
 )
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
-from dlgm_jax.data.text import Texts, is_json, read_texts, text_files
+from dlgm_jax.data.text import Texts, is_json, read_texts
 from dlgm_jax.types import BadInput
 
 FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether it is one
@@ -50,7 +51,7 @@ def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
     """An input in a format of this name, or in the one that it looks like when the name is empty. Raises BadInput."""
     form = form or looks_like(path, how)
     if form == TEXT:
-        return Texts(lambda: read_texts(path, **({"label": how.label} if how.label else {})))
+        return Texts(lambda: read_texts(path, how))
     if form not in FORMATS:
         raise BadInput(f"--format: expected one of {', '.join([*FORMATS, TEXT])}, found {form!r}")
     return FORMATS[form].source(path, how)

@@ -1,23 +1,25 @@
-"""Raw text to counts; words are found by scikit-learn."""
+"""Raw text to counts."""
 
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
-
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.lines import OPENED, SURROGATE, lines, stem
-from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Source, in_memory, parts
+from dlgm_jax.data.folders import name_of, survey
+from dlgm_jax.data.labels import label_of
+from dlgm_jax.data.lines import SURROGATE, lines, stem
+from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Reading, Source, in_memory, parts
+from dlgm_jax.data.words import ENGLISH, stop_words
 from dlgm_jax.types import BadInput
 
-WORD = r"\b[a-z][a-z]+\b"
 OTHERS = "\n"  # no word is written so
 EMPTY_LINE = re.compile(r"\r?\n\r?\n")
 BREAK = re.compile(r"<br ?/?>")
+MARKUP = re.compile(r"\s*<[!?/]?[A-Za-z]")  # SGML, XML, HTML
 JSON = frozenset((".jsonl", ".json", ".ndjson"))
 Analyser = Callable[[str], list[str]]
 
@@ -37,43 +39,36 @@ class Texts(NamedTuple):
     read: Callable[[], Iterator[Text]]
     form: str = "texts"
     analyse: Analyser | None = None  # the words of a text, where the input itself says which they are
-    stop_words: Collection[str] = ENGLISH_STOP_WORDS
+    stop_words: Collection[str] = stop_words(ENGLISH)
 
 
-def read_texts(path: str | Path, *, label: str = "label") -> Iterator[Text]:
+def read_texts(path: str | Path, how: Reading | None = None) -> Iterator[Text]:
     """Documents of a file, compressed or not: JSONL or NDJSON with a field `text` (and `id`, `split` and the field of
-    labels), else one a line; or of a folder of `.txt` files, by the names of the folders they are in.
+    labels), else one a line; or of a folder of text files, by the names of the folders they are in.
 
-    HTML line breaks become spaces. Raises BadInput with file and line.
+    HTML line breaks become spaces. Notes in `how` what was taken for a document. Raises BadInput with file and line.
     """
-    path = Path(path)
-    found = _folder(path) if path.is_dir() else _json_lines(path, label) if is_json(path) else _plain_lines(path)
-    for text in found:
+    path, how = Path(path), how or Reading()
+    read = _folder if path.is_dir() else _json_lines if is_json(path) else _plain_lines
+    texts = read(path, how)
+    first = next(texts, None)
+    if first and MARKUP.match(first.text):
+        unit = "file" if path.is_dir() else "line"
+        how.note(
+            f"{path} looks like markup (SGML, HTML or XML): each {unit} is a document, its tags words like others."
+        )
+    for text in chain([first] if first else [], texts):
         yield text._replace(text=BREAK.sub(" ", text.text))
 
 
-def text_files(folder: Path) -> Iterator[Path]:
-    """The `.txt` files of a folder and the folders in it, compressed or not."""
-    ends = tuple(".txt" + end for end in ("", *OPENED))
-    return (path for path in folder.rglob("*") if path.name.endswith(ends) and path.is_file())
-
-
 def is_json(path: Path) -> bool:
-    """Whether a file is named as lines of JSON are."""
-    return not JSON.isdisjoint(path.suffixes)
+    """Tells by its name, in any case, a file of lines of JSON."""
+    return not JSON.isdisjoint(suffix.lower() for suffix in path.suffixes)
 
 
 def without_header(text: Text) -> Text:
     """What stands behind the first empty line of a message."""
     return text._replace(text=[*EMPTY_LINE.split(text.text, maxsplit=1), ""][1])
-
-
-def analyser(token_pattern: str) -> Analyser:
-    """Lower-cased words by a regular expression. Raises BadInput for one that is none."""
-    try:
-        return CountVectorizer(token_pattern=token_pattern).build_analyzer()
-    except (ValueError, re.error) as error:
-        raise BadInput(f"--token_pattern: expected a regular expression of a word, found {token_pattern!r}") from error
 
 
 def word_frequencies(texts: Iterable[Text], analyse: Analyser) -> Counter[str]:
@@ -90,7 +85,7 @@ def chosen_words(
     vocab_size: int,
     min_count: int = 1,
     kept: Collection[str] = (),
-    stop_words: Collection[str] = ENGLISH_STOP_WORDS,
+    stop_words: Collection[str] = stop_words(ENGLISH),
 ) -> tuple[str, ...]:
     """The `vocab_size` most frequent words without stop words, equal ones by the alphabet.
 
@@ -124,15 +119,20 @@ def encoded_with_others(
     read: Callable[[], Iterable[Text]],
     analyse: Analyser,
     vocabulary: tuple[str, ...],
-    stop_words: Collection[str] = ENGLISH_STOP_WORDS,
+    stop_words: Collection[str] = stop_words(ENGLISH),
+    left_out: Analyser = lambda text: [],
 ) -> Source:
-    """Counts of the words of a vocabulary and, as one more word, of all others but stop words; all documents stay."""
+    """Counts of the words of a vocabulary and, as one more word, of all others but stop words; all documents stay.
+
+    Among the others are the words that `analyse` does not see, which `left_out` finds.
+    """
     columns = {word: column for column, word in enumerate(vocabulary)}
     other = len(vocabulary)
 
     def documents() -> Iterator[Document]:
         for name, label, text, split in read():
-            known = [word for word in analyse(text) if word in columns or word not in stop_words]
+            words = [*analyse(text), *left_out(text)]
+            known = [word for word in words if word in columns or word not in stop_words]
             counts = Counter(columns.get(word, other) for word in known)
             yield Document(name, label, list(counts), list(counts.values()), split)
 
@@ -140,10 +140,9 @@ def encoded_with_others(
 
 
 def count_words(
-    train: Sequence[Text], test: Sequence[Text], *, vocab_size: int, token_pattern: str
+    train: Sequence[Text], test: Sequence[Text], *, vocab_size: int, analyse: Analyser
 ) -> tuple[Corpus, Corpus]:
     """Texts in memory as two corpora over the words of the training texts, chosen as by `chosen_words`."""
-    analyse = analyser(token_pattern)
     vocabulary = chosen_words(word_frequencies(train, analyse), vocab_size=vocab_size)
 
     def corpus(texts: Sequence[Text]) -> Corpus:
@@ -152,38 +151,39 @@ def count_words(
     return corpus(train), corpus(test)
 
 
-def _plain_lines(path: Path) -> Iterator[Text]:
+def _plain_lines(path: Path, how: Reading) -> Iterator[Text]:
+    how.note(f"A document is a line of {path.name}.")
     for number, line in enumerate(lines(path), 1):
         if line.strip():
             yield Text(f"{stem(path)}/{number}", "", line)
 
 
-def _json_lines(path: Path, label: str) -> Iterator[Text]:
+def _json_lines(path: Path, how: Reading) -> Iterator[Text]:
+    field = how.label or "label"
     for number, line in enumerate(lines(path), 1):
         if not line.strip():
             continue
         where = f"{path}:{number}"
         row = _record(line, where)
-        given = {field: str(row[field]) for field in ("id", label, "split") if row.get(field) is not None}
-        split = given.get("split", "")
+        name, label, split = (label_of(row.get(key), f"{where}: {key}") for key in ("id", field, "split"))
         if split and split not in SPLITS:
             raise BadInput(f"{where}: expected a split train, validation or test, found {shown(split)}")
-        if SURROGATE.search("".join((row["text"], *given.values()))):
+        if SURROGATE.search("".join((row["text"], name, label))):
             raise BadInput(f"{where}: expected Unicode text, found a lone surrogate in {shown(line)}")
-        name = given.get("id", f"{stem(path)}/{number}")
-        yield Text(name, given.get(label, ""), row["text"], SPLITS.get(split, EVERYTHING))
+        yield Text(name or f"{stem(path)}/{number}", label, row["text"], SPLITS.get(split, EVERYTHING))
 
 
-def _folder(folder: Path) -> Iterator[Text]:
+def _folder(folder: Path, how: Reading) -> Iterator[Text]:
     """Files in order; the folder of a file is its label, a folder above named as a split is its split."""
-    for path in sorted(text_files(folder)):
-        place = path.relative_to(folder)
-        if SURROGATE.search(str(place)):
-            raise BadInput(f"{folder}: expected names of files in UTF-8, found {shown(str(place))}")
-        above = place.parts[:-1]
+    found = survey(folder)
+    for remark in found.remarks():
+        how.note(remark)
+    for path in found.documents:
+        name = name_of(path, folder)
+        above = path.relative_to(folder).parts[:-1]
         split = SPLITS.get(above[0], EVERYTHING) if above else EVERYTHING
         labels = above[1:] if split != EVERYTHING else above
-        yield Text(str(place.parent / stem(place)), "/".join(labels), "\n".join(lines(path)), split)
+        yield Text(name, "/".join(labels), "\n".join(lines(path)), split)
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Words read in a context: Jacobian vectors under the posterior of a document (Table 2b)."""
 
-import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -9,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlgm_jax.data.corpus import shown
-from dlgm_jax.data.text import WORD
 from dlgm_jax.features import normalised_counts, tfidf
 from dlgm_jax.introspection.jacobian import jacobian_posterior
 from dlgm_jax.models.dlgm import infer, refine, token_information
@@ -19,7 +17,6 @@ from experiments.findings.model import Learned
 from experiments.findings.vectors import listed, neighbours
 from experiments.page import Table
 
-TOKEN = re.compile(WORD)
 STEPS = 6  # of the fisher refiner for each context
 
 
@@ -70,7 +67,7 @@ def words_of(model: Learned, text: str) -> Iterator[str]:
     """
     for part in map(str.strip, text.split(",")):
         for token in [part] if part in model.row else part.split():
-            yield from [token] if token in model.row else TOKEN.findall(token.lower())
+            yield from [token] if token in model.row else model.cut(token)
 
 
 def counted(model: Learned, text: str) -> tuple[np.ndarray, list[str]]:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.words import words_of
 from dlgm_jax.embeddings.word_similarity import finder, spellings
 from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
 from dlgm_jax.run import Run, load_run, read_config
@@ -17,7 +18,7 @@ from dlgm_jax.types import Array, BadInput
 from experiments.assembly import CONTEXTS, DOCUMENTS, INTROSPECT, Assembly, assemble
 from experiments.command import Command
 from experiments.config import Config
-from experiments.workdir import check_corpus
+from experiments.workdir import check_corpus, origin
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class Learned:
     def row(self) -> dict[str, int]:
         """The row of every entry of the vocabulary, exactly as it is."""
         return {word: row for row, word in enumerate(self.vocabulary)}
+
+    @cached_property
+    def cut(self) -> Callable[[str], list[str]]:
+        """The words of a text, cut as those of the model's corpus were, and those that this leaves out."""
+        words = words_of(origin(self.folder))
+        return lambda text: [*words(text), *words.left_out(text)]
 
     @cached_property
     def find(self) -> Callable[[str], int | None]:

@@ -13,7 +13,6 @@ by J^prob of 3-M100 41.7 and 50.4, LSA 26.6 and 40.9, skip-grams 56.7 and 60.3. 
 Time on 2 cores: an hour and a quarter beside other work.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +21,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from dlgm_jax.data.text import WORD, read_texts
+from dlgm_jax.data.text import read_texts
 from dlgm_jax.data.word_pairs import RatedPair, read_pairs
+from dlgm_jax.data.words import ASCII_WORD, words_by
 from dlgm_jax.embeddings.documents import lsa
 from dlgm_jax.embeddings.word_similarity import finder, word_similarity
 from dlgm_jax.types import BadInput
@@ -136,8 +136,8 @@ def trainer() -> Any:
 
 def skip_grams(word2vec: Any, model: Learned, texts: Path) -> Iterator[Embedding]:
     """Word2vec, skip-gram and CBOW, of the same texts in the same dimensions."""
-    pattern = re.compile(WORD)
-    documents = [pattern.findall(text.text.lower()) for text in tqdm(read_texts(texts), desc="texts", unit="doc")]
+    words = words_by(ASCII_WORD)
+    documents = [words(text.text) for text in tqdm(read_texts(texts), desc="texts", unit="doc")]
     most = max(Counter(word for document in documents for word in document).values(), default=0)
     if most < MIN_COUNT:
         raise BadInput(f"{texts}: expected words seen {MIN_COUNT} times, found none")

@@ -10,7 +10,8 @@ import pytest
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.source import Reading, in_memory, read_words
-from dlgm_jax.data.text import analyser, encoded, read_texts, without_header
+from dlgm_jax.data.text import encoded, read_texts, without_header
+from dlgm_jax.data.words import Words
 
 DATA = Path(os.environ.get("DLGM_DATA", Path(__file__).parents[3] / "shared" / "data"))
 EXPECTED = {  # documents by split, words, tokens, non-zeros (None where the catalogue does not say)
@@ -63,11 +64,11 @@ def test_messages_give_the_counts_of_the_nvdm_folder():
     dropped = {(split, group, str(n)) for split in DROPPED for group, ids in DROPPED[split].items() for n in ids}
 
     def read():
-        for text in read_texts(raw, label="group"):
+        for text in read_texts(raw, Reading(label="group")):
             if (text.split, text.label, text.name) not in dropped:
                 yield without_header(text)
 
-    ours = in_memory(encoded(read, analyser("[a-z]+"), vocabulary))
+    ours = in_memory(encoded(read, Words("[a-z]+", ""), vocabulary))
     for split, theirs in zip(("train", "test"), nvdm.read(folder)):
         assert ours[split].num_documents == theirs.num_documents
         assert not rows(ours[split].counts, None) - rows(theirs.counts, None)

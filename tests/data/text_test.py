@@ -5,22 +5,21 @@ import pytest
 
 from dlgm_jax import BadInput
 from dlgm_jax.data.text import (
-    WORD,
     Text,
-    analyser,
     chosen_words,
     count_words,
     read_texts,
     without_header,
     word_frequencies,
 )
+from dlgm_jax.data.words import ASCII_WORD, words_by
 
 
 def counted(train, test=("river bank",), labels=None, **settings):
     names = labels or [""] * len(train)
     documents = [Text(str(place), label, text) for place, (text, label) in enumerate(zip(train, names))]
     tests = [Text("t", "", text) for text in test]
-    return count_words(documents, tests, **{"vocab_size": 3, "token_pattern": WORD} | settings)
+    return count_words(documents, tests, **{"vocab_size": 3, "analyse": words_by(ASCII_WORD)} | settings)
 
 
 TEXTS = ["the river river river bank bank", "river bank money money", "the fire of a ship the the", "of the"]
@@ -34,7 +33,7 @@ def test_the_most_frequent_words_are_counted():
 
 
 def test_words_that_must_stay_and_words_that_are_too_rare():
-    found = word_frequencies([Text("", "", text) for text in TEXTS], analyser(WORD))
+    found = word_frequencies([Text("", "", text) for text in TEXTS], words_by(ASCII_WORD))
     # a stop word of scikit-learn stays when asked for; a word that never occurs does not come in
     assert chosen_words(found, vocab_size=2, kept={"fire", "zebra"}) == ("river", "bank", "fire")
     assert chosen_words(found, vocab_size=10, min_count=3) == ("river", "bank")
@@ -63,7 +62,7 @@ def test_a_header_ends_with_the_first_empty_line():
 
 def test_a_pattern_that_is_none_is_one_line():
     with pytest.raises(BadInput, match="--token_pattern: expected a regular expression"):
-        analyser("(")
+        words_by("(")
 
 
 @pytest.mark.parametrize("texts", [["the of"], [""]])

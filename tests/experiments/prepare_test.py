@@ -148,7 +148,7 @@ def test_flags_that_nothing_reads_and_labels_that_nobody_has_are_refused(command
         ([f"--input={source}", "--seed=-1"], "--seed: expected a whole number from 0"),
         (
             [table, "--transposed"],
-            "--transposed: expected to go with mtx, npz, found an input that is read as triplets",
+            "--transposed: expected to go with dense, mtx, npz, found an input that is read as triplets",
         ),
         ([table, "--label=x"], "--label: expected to go with hdf5, text, found an input that is read as triplets"),
     ]
