@@ -8,11 +8,17 @@ import jax
 import numpy as np
 import pytest
 import scipy.sparse
+from hypothesis import settings
 
 from dlgm_jax import init_params
 from dlgm_jax.data.corpus import Corpus
 
 QUICK = os.environ["XLA_FLAGS"]
+
+# `HYPOTHESIS_PROFILE=long` asks property tests for 10,000 examples, other ones each time; the suite is always the same.
+settings.register_profile("suite", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture

@@ -19,6 +19,11 @@ SPLITS = {"train": "train", "training": "train", "test": "test", "val": "validat
 SPLITS |= {"validation": "validation", "dev": "validation"}
 
 
+def split_of(name: str) -> str | None:
+    """The split that a name stands for, in any case; None for another name."""
+    return SPLITS.get(name.strip().lower())
+
+
 @dataclass(frozen=True)
 class Reading:
     """How an input is to be read, where it does not say so itself."""

@@ -12,7 +12,7 @@ from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.folders import name_of, survey
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import SURROGATE, lines, stem
-from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Reading, Source, in_memory, parts
+from dlgm_jax.data.source import EVERYTHING, Document, Reading, Source, in_memory, parts, split_of
 from dlgm_jax.data.words import ENGLISH, stop_words
 from dlgm_jax.types import BadInput
 
@@ -166,11 +166,11 @@ def _json_lines(path: Path, how: Reading) -> Iterator[Text]:
         where = f"{path}:{number}"
         row = _record(line, where)
         name, label, split = (label_of(row.get(key), f"{where}: {key}") for key in ("id", field, "split"))
-        if split and split not in SPLITS:
+        if split and not split_of(split):
             raise BadInput(f"{where}: expected a split train, validation or test, found {shown(split)}")
         if SURROGATE.search("".join((row["text"], name, label))):
             raise BadInput(f"{where}: expected Unicode text, found a lone surrogate in {shown(line)}")
-        yield Text(name or f"{stem(path)}/{number}", label, row["text"], SPLITS.get(split, EVERYTHING))
+        yield Text(name or f"{stem(path)}/{number}", label, row["text"], split_of(split) or EVERYTHING)
 
 
 def _folder(folder: Path, how: Reading) -> Iterator[Text]:
@@ -181,9 +181,8 @@ def _folder(folder: Path, how: Reading) -> Iterator[Text]:
     for path in found.documents:
         name = name_of(path, folder)
         above = path.relative_to(folder).parts[:-1]
-        split = SPLITS.get(above[0], EVERYTHING) if above else EVERYTHING
-        labels = above[1:] if split != EVERYTHING else above
-        yield Text(name, "/".join(labels), "\n".join(lines(path)), split)
+        split = split_of(above[0]) if above else None
+        yield Text(name, "/".join(above[1:] if split else above), "\n".join(lines(path)), split or EVERYTHING)
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -40,7 +41,9 @@ class Words:
         # `regex` knows \p{L}. Other patterns stay with `re`, by which corpora were made before: their \b and \w differ.
         library: Any = regex if r"\p" in self.pattern else re
         try:
-            found = library.compile(self.pattern)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of a [[ that may mean more some day
+                found = library.compile(self.pattern)
         except (re.error, regex.error) as error:
             raise BadInput(
                 f"--token_pattern: expected a regular expression of a word, found {self.pattern!r}"
@@ -96,8 +99,8 @@ class Letters:
     def remarks(self) -> Iterator[str]:
         """Lines that the user should read."""
         if self.outside:
-            share = 100 * self.outside / self.all
-            yield f"{share:.1f}% of the letters stand in no word (a word alone of one letter is none by the default)."
+            share = f"{100 * self.outside / self.all:.1f}%"
+            yield f"{share} of the letters stand in no word: letters alone, and what --token_pattern does not match."
         if self.unspaced > 0.05 * self.all:
             yield (
                 f"{100 * self.unspaced / self.all:.0f}% of the letters are of scripts that set no blanks between words "
