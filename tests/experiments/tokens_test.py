@@ -102,7 +102,10 @@ def test_given_words_and_test_documents(command, folder, tmp_path):
         ),
         (["--drop_headers"], "--drop_headers: expected to go with texts, found an input that is read as lyrl2004"),
         (["--label=topic"], "--label: expected to go with hdf5, text, found an input that is read as lyrl2004"),
-        (["--transposed"], "--transposed: expected to go with dense, mtx, npz, found an input that is read as lyrl2004"),
+        (
+            ["--transposed"],
+            "--transposed: expected to go with dense, mtx, npz, found an input that is read as lyrl2004",
+        ),
         (["--vocab=WORDS", "--vocab_size=9"], "--vocab: expected to go without --vocab_size, --min_count and --keep"),
         (["--test=WORDS"], "words.txt:1: expected .I and the number of a document"),
     ],

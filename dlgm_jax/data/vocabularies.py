@@ -1,0 +1,116 @@
+"""Words of the columns of counts: where their file stands beside the counts, and how it is read."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from dlgm_jax.data.corpus import check_distinct, shown
+from dlgm_jax.data.lines import OPENED, lines, stem
+from dlgm_jax.data.source import Reading, beside
+from dlgm_jax.types import BadInput
+
+WHOLE = re.compile(r"[0-9]{1,18}")
+OF_COUNTS = re.compile(r"(_bow|_tfidf|_counts)$")  # what gensim's scripts add to the name of a corpus
+
+
+def vocabulary_of(path: Path, how: Reading, *names: str) -> tuple[str, ...] | None:
+    """The words of a file of counts: of `how.vocab`, else of a file beside it, which is noted; None without one.
+
+    Looked for are, compressed or not, `names`, then the names that gensim and others give: of `corpus.lda-c` they are
+    `corpus.lda-c.vocab`, `corpus.vocab`, `corpus.tokens`, `corpus.dict.txt`, `corpus.dict`, `corpus_wordids.txt`,
+    `vocab.txt` and `vocabulary.txt`. Raises BadInput.
+    """
+    if how.vocab:
+        return read_vocabulary(how.vocab, how)
+    file = path.name.removesuffix(path.suffix) if path.suffix.lower() in OPENED else path.name
+    own = [f"{file}.vocab", f"{Path(file).stem}.vocab", f"{stem(path)}.vocab", f"{stem(path)}.tokens"]
+    own += [f"{stem(path)}.dict.txt", f"{stem(path)}.dict", f"{OF_COUNTS.sub('', stem(path))}_wordids.txt"]
+    found = beside(path.parent, *names, *own, "vocab.txt", "vocabulary.txt")
+    if found:
+        how.note(f"The words are those of {found.name}, which stands beside {path.name}.")
+        return read_vocabulary(found, how)
+    how.note(f"Words are numbered: no vocabulary stands beside {path.name}; --vocab=FILE names one.")
+    return None
+
+
+def read_vocabulary(path: Path, how: Reading) -> tuple[str, ...]:
+    """The words of a file, in the order of their columns; more fields of a line than the word are noted.
+
+    A line is a word, which may hold blanks; or a word and more, cut at tabs; or a word, a blank and a whole number; or,
+    as gensim's `Dictionary.save_as_text` writes it, an id, a word and a number, cut at tabs. Raises BadInput with file
+    and line.
+    """
+    rows = list(lines(path)) if not _is_pickle(path) else []
+    if not rows:
+        found = "a pickle (gensim's Dictionary.save_as_text writes text)" if _is_pickle(path) else "an empty file"
+        raise BadInput(f"{path}: expected words, one a line, found {found}")
+    for number, row in enumerate(rows, 1):
+        if not row.strip():
+            raise BadInput(f"{path}:{number}: expected a word, found an empty line")
+    words = _of_ids(rows, path, how) or _first_fields(rows, path, how) or [row.strip() for row in rows]
+    check_distinct(words, str(path))
+    return tuple(words)
+
+
+def _of_ids(rows: list[str], path: Path, how: Reading) -> list[str] | None:
+    """Words by ids that stand before them; None for a file of another form."""
+    headed = len(rows) > 1 and WHOLE.fullmatch(rows[0].strip()) is not None and "\t" in rows[1]  # the documents' number
+    fields = [[field.strip() for field in row.split("\t")] for row in rows[headed:]]
+    if not all(len(found) > 1 and WHOLE.fullmatch(found[0]) for found in fields):
+        return None
+    ids = [int(found[0]) for found in fields]
+    whole = sorted(ids) in (list(range(len(ids))), list(range(1, len(ids) + 1)))
+    if all(map(_of_numbers, fields)) and not headed:  # words that are numbers: before what they count, or behind ids?
+        if not whole:
+            return None
+        if len(fields[0]) == 2:
+            raise BadInput(
+                f"{path}: expected words that can be told from numbers, found {shown(rows[0])}; give words alone"
+            )
+    if not whole:
+        raise BadInput(f"{path}: expected each id from 0 or 1 to that of the last word once, found {_gap(ids)}")
+    how.note(f"{path.name}: the words stand behind their ids, from {min(ids)}.")
+    words = [word for _, word in sorted(zip(ids, (found[1] for found in fields)))]
+    if not all(words):
+        raise BadInput(f"{path}: expected a word behind each id, found none behind {words.index('') + min(ids)}")
+    return words
+
+
+def _first_fields(rows: list[str], path: Path, how: Reading) -> list[str] | None:
+    """The fields before the first tab, or before a blank and a number in every line; None where lines are words."""
+    tabs = any("\t" in row.strip() for row in rows)
+    fields = [row.split("\t") if tabs else row.rsplit(None, 1) for row in rows]
+    headed = len(fields) > 1 and len(fields[0]) > 1 and not _of_counts(fields[0]) and all(map(_of_counts, fields[1:]))
+    if headed:
+        how.note(f"{path.name}: the first line, {shown(rows[0])}, is a header and no word.")
+    words = [found[0].strip() for found in fields[headed:]]
+    if not tabs and (len(set(words)) < len(words) or not all(map(_of_counts, fields[headed:]))):  # as "windows 95"
+        return None
+    if "" in words:
+        raise BadInput(f"{path}:{headed + words.index('') + 1}: expected a word first, found none")
+    how.note(f"{path.name}: a word is what stands first in a line, {shown(words[0])} of {shown(rows[headed])}.")
+    return words
+
+
+def _of_counts(fields: list[str]) -> bool:
+    return len(fields) > 1 and _of_numbers(["0", *fields[1:]])
+
+
+def _of_numbers(fields: list[str]) -> bool:
+    return all(WHOLE.fullmatch(field.strip()) for field in fields)
+
+
+def _gap(ids: list[int]) -> str:
+    number, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        return f"{number} {times} times"
+    seen = set(ids)
+    return f"none with {next(place for place in range(min(1, *ids), max(ids) + 2) if place not in seen)}"
+
+
+def _is_pickle(path: Path) -> bool:
+    try:
+        with OPENED.get(path.suffix.lower(), open)(path, "rb") as file:
+            return file.read(1) == b"\x80"
+    except (OSError, EOFError):
+        return False

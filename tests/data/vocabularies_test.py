@@ -1,0 +1,137 @@
+"""Files of words as gensim, scripts and people write them."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlgm_jax import BadInput
+from dlgm_jax.data.source import Reading
+from dlgm_jax.data.vocabularies import read_vocabulary, vocabulary_of
+
+
+def words_of(tmp_path, text, name="words.txt"):
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    how = Reading()
+    return read_vocabulary(tmp_path / name, how), how.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("river\nnew york\nbank\n", ("river", "new york", "bank")),
+        ("\ufeffriver\r\nbank\r\n", ("river", "bank")),
+        ("who 6494\nout 6114\n", ("who", "out")),  # NVDM's vocab.new, and the same under any name
+        ("new york 3\nriver 2\n", ("new york", "river")),
+        ("river\t12\nbank\t7\n", ("river", "bank")),
+        ("new york\t12\t1.5\nbank\t7\tx\n", ("new york", "bank")),
+        ("word\tcount\nriver\t12\nbank\t7\n", ("river", "bank")),
+        ("word count\nriver 12\nbank 7\n", ("river", "bank")),
+        ("2\n1\tbank\t7\n0\triver\t12\n", ("river", "bank")),  # gensim's Dictionary.save_as_text
+        ("1\tbank\n2\triver\n", ("bank", "river")),
+        ("9\n1\t4019\t7\n0\t25000\t12\n", ("25000", "4019")),  # codes of diagnoses
+        ("4019\t7\n25000\t12\n", ("4019", "25000")),
+        ("windows 95\nwindows 98\nmac\n", ("windows 95", "windows 98", "mac")),
+        ("windows 95\nwindows 98\n", ("windows 95", "windows 98")),
+        ("catch 22\nriver\n", ("catch 22", "river")),
+    ],
+)
+def test_words_of_a_file(tmp_path, text, expected):
+    found, notes = words_of(tmp_path, text)
+    assert found == expected
+    plain = [line.strip("\ufeff\r") for line in text.split("\n") if line]
+    assert bool(notes) == (plain != list(expected))  # whatever is not a whole line is said
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("river\n\nbank\n", r"words\.txt:2: expected a word, found an empty line"),
+        ("", r"words\.txt: expected words, one a line, found an empty file"),
+        ("river\t1\n\t2\n", r"words\.txt:2: expected a word first, found none"),
+        ("river\nbank\nriver\n", r"words\.txt: expected distinct words, found 'river' as word 1 and 3"),
+        ("2\n0\triver\t12\n2\tbank\t7\n", r"words\.txt: expected each id .* found none with 1"),
+        ("0\triver\n0\tbank\n", r"words\.txt: expected each id .* found 0 2 times"),
+        ("0\triver\n1\t \n", r"words\.txt: expected a word behind each id, found none behind 1"),
+        ("0\t4019\n1\t25000\n", r"words\.txt: expected words that can be told from numbers"),
+        (b"\x80\x04\x95 gensim", r"words\.txt: expected words, one a line, found a pickle"),
+        (b"\xff\xfe\x00r", r"words\.txt:1: expected UTF-8 text"),
+    ],
+)
+def test_a_file_of_no_words_is_one_line(tmp_path, text, message):
+    with pytest.raises(BadInput, match=message) as caught:
+        words_of(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("counts", "vocabulary"),
+    [
+        ("corpus.lda-c", "corpus.lda-c.vocab"),
+        ("testcorpus.uci", "testcorpus.uci.vocab"),
+        ("corpus.lda-c.gz", "corpus.lda-c.vocab"),
+        ("ap.dat", "ap.vocab"),
+        ("wiki_bow.mm", "wiki_wordids.txt.bz2"),
+        ("corpus.mm", "corpus.dict.txt"),
+        ("corpus.mm", "corpus.dict"),
+        ("counts.npz", "vocabulary.txt"),
+    ],
+)
+def test_a_vocabulary_beside_is_found_by_the_names_that_others_give(tmp_path, counts, vocabulary):
+    path, how = tmp_path / counts, Reading()
+    path.write_text("")
+    text = b"river\nbank\n"
+    if vocabulary.endswith("bz2"):
+        bz2 = pytest.importorskip("bz2")
+        text = bz2.compress(text)
+    (tmp_path / vocabulary).write_bytes(text)
+    assert vocabulary_of(path, how) == ("river", "bank")
+    assert how.notes == [f"The words are those of {vocabulary}, which stands beside {counts}."]
+
+
+def test_words_that_are_numbered_are_said(tmp_path):
+    how = Reading()
+    assert vocabulary_of(tmp_path / "a.mtx", how) is None
+    assert how.notes == ["Words are numbered: no vocabulary stands beside a.mtx; --vocab=FILE names one."]
+
+
+def test_vocab_wins_over_what_stands_beside(tmp_path):
+    (tmp_path / "vocab.txt").write_text("no\n")
+    (tmp_path / "mine.gz").write_bytes(gzip.compress(b"river 3\n"))
+    assert vocabulary_of(tmp_path / "a.mtx", Reading(vocab=tmp_path / "mine.gz")) == ("river",)
+
+
+LETTERS = st.characters(blacklist_categories=("Cs", "Zs", "Zl", "Zp", "Cc"), blacklist_characters="\ufeff")
+WORD = st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=1, max_size=3).map(" ".join)
+NUMBERS = st.integers(0, 10**6)
+
+
+@given(
+    words=st.lists(st.one_of(WORD, NUMBERS.map(str)), min_size=1, max_size=6, unique=True),
+    numbers=st.lists(NUMBERS, min_size=6, max_size=6),
+    form=st.sampled_from(["plain", "blank", "tab", "ids", "gensim"]),
+    header=st.booleans(),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_words_come_back_or_are_refused(tmp_path_factory, words, numbers, form, header, end):
+    folder = tmp_path_factory.mktemp("words")
+    rows = {
+        "plain": words,
+        "blank": [f"{word} {number}" for word, number in zip(words, numbers)],
+        "tab": [f"{word}\t{number}" for word, number in zip(words, numbers)],
+        "ids": [f"{place}\t{word}" for place, word in enumerate(words)],
+        "gensim": ["7", *(f"{place}\t{word}\t{n}" for (place, word), n in zip(enumerate(words), numbers))],
+    }[form]
+    titled = header and form in ("blank", "tab")
+    text = "".join(row + end for row in ([("word\tcount" if form == "tab" else "word count")] * titled) + rows)
+    try:
+        found, notes = words_of(folder, text)
+    except BadInput as error:
+        assert str(folder / "words.txt") in str(error)
+        assert form == "ids" or "found 'word'" in str(error)
+        return
+    if list(found) != words:  # lines that all end in a number: of what kind they are, no one can tell, and it is said
+        assert form == "plain"
+        assert all(row.split()[-1].isdigit() and len(row.split()) > 1 for row in words[1:])
+        assert notes
