@@ -42,9 +42,9 @@ class Summary:
 
 
 def labels(found: Summary) -> str:
-    """Whether the labels of a split are whole."""
+    """How many documents of a split have a label."""
     if 0 < found.labelled < found.documents:
-        return f"labels left out, since only {found.labelled:,} documents have one"
+        return f"labels of {found.labelled:,} of them"
     return "labelled" if found.labelled else "no labels"
 
 

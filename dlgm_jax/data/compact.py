@@ -191,7 +191,8 @@ class Stored(Documents):
     def labels(self) -> Sequence[str] | None:  # type: ignore[override]
         codes = np.concatenate([shard.labels for shard in self.shards])
         codes = codes if self.chosen is None else codes[self.chosen]
-        return None if (codes < 0).any() else [self.label_names[code] for code in codes]
+        names = [*self.label_names, ""]  # -1 is the last
+        return None if (codes < 0).all() else [names[code] for code in codes]
 
     def _let_go(self) -> None:
         """Tells the system that pages which were read are not needed now."""

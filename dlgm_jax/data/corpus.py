@@ -19,7 +19,8 @@ MAX_COUNT = np.iinfo(np.int32).max
 class Documents(ABC):
     """D documents over V words, in memory or not: what training, scoring and transforming read of a corpus.
 
-    vocabulary: V distinct words; ids: D document names; labels: D names of classes, or None.
+    vocabulary: V distinct words; ids: D document names; labels: D names of classes, each
+    empty where a document has none, or None.
     """
 
     vocabulary: tuple[str, ...]
@@ -80,7 +81,7 @@ class Corpus(Documents):
 
     counts: CSR [D, V] of whole numbers from 0 (any finite number from 0 when not `whole`), duplicates summed, zeros
     dropped, stored as int32 (float32); vocabulary: V distinct words; ids: D document names; labels: D names of
-    classes, or None. Raises BadInput when any of that does not hold.
+    classes, each empty where a document has none, or None. Raises BadInput when any of that does not hold.
     """
 
     counts: Any

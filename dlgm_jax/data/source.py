@@ -130,10 +130,10 @@ def in_memory(source: Source) -> dict[str, Corpus]:
 
 
 def _joined(corpora: list[Corpus]) -> Corpus:
-    labels = [label for corpus in corpora for label in corpus.labels or () if label]
+    labels = [label for corpus in corpora for label in corpus.labels or [""] * corpus.num_documents]
     ids = [name for corpus in corpora for name in corpus.ids]
     counts = scipy.sparse.vstack([corpus.counts for corpus in corpora], "csr")
-    return Corpus(counts, corpora[0].vocabulary, ids, labels if len(labels) == len(ids) else None)
+    return Corpus(counts, corpora[0].vocabulary, ids, labels if any(labels) else None)
 
 
 def read_words(path: Path, *, first_field: bool | None = None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Embeddings of documents, judged by their labels."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,12 @@ def label_scores(train: np.ndarray, labels, test: np.ndarray, test_labels, *, nu
     return LabelScores(
         float(votes.score(unit_rows(test), test_labels)), float(probe.score(scaler.transform(test), test_labels))
     )
+
+
+def with_labels(embeddings: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """The rows of [D, K] embeddings whose documents have a label (one that is not empty), and these labels."""
+    known = [row for row, label in enumerate(labels) if label]
+    return embeddings[known], [labels[row] for row in known]
 
 
 def lsa(train: Any, idf: np.ndarray, num_components: int, *, seed: int = 0) -> Any:

@@ -1,6 +1,7 @@
 """What the model makes of its documents: units in use, documents near each other, labels."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.sparse
 from dlgm_jax import export
 from dlgm_jax.data import batches
 from dlgm_jax.data.corpus import Corpus, Documents, shown
-from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows
+from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_labels
 from dlgm_jax.embeddings.neighbours import nearest, nearest_to
 from dlgm_jax.introspection.spectrum import units
 from dlgm_jax.learning.latents import corpus_posteriors, posterior
@@ -158,8 +159,8 @@ def telling(model: Learned, corpus: Corpus, row: int, number: int = 6) -> str:
 
 
 def labelled(train: Corpus, test: Corpus) -> bool:
-    """Whether documents have labels, and training ones more than one."""
-    return train.labels is not None and test.labels is not None and len(set(train.labels)) > 1
+    """Tells documents with labels, training ones of more than one class."""
+    return any(test.labels or ()) and len(set(filter(None, train.labels or ()))) > 1
 
 
 def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.ndarray]) -> Table:
@@ -169,11 +170,13 @@ def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.
     projected = {name: svd.transform(tfidf_rows(corpus.counts, model.run.idf)) for name, corpus in corpora.items()}
     rows = []
     for title, found in (("posterior means", means), (f"tf-idf, SVD to {projected['train'].shape[1]}", projected)):
-        scores = label_scores(found["train"], train.labels, found["test"], test.labels)
+        known = (with_labels(found[name], corpora[name].labels or ()) for name in ("train", "test"))
+        scores = label_scores(*chain(*known))
         rows.append((title, 100 * scores.neighbours, 100 * scores.linear))
     note = (
-        f"Percent of {test.num_documents:,} test documents whose label is found from {train.num_documents:,} "
-        f"training documents; there are {len(set(train.labels or ()))} labels."
+        f"Percent of {sum(map(bool, test.labels or ())):,} test documents whose label is found from "
+        f"{sum(map(bool, train.labels or ())):,} training documents with a label; there are "
+        f"{len(set(filter(None, train.labels or ())))} labels."
     )
     return Table("Labels from documents", note, ("embedding", "10 nearest", "linear probe"), rows)
 

@@ -20,7 +20,7 @@ import numpy as np
 from dlgm_jax.data import batches, datasets
 from dlgm_jax.data.corpus import Documents
 from dlgm_jax.embeddings.clusters import agreement_with_labels
-from dlgm_jax.embeddings.documents import label_scores, log_normalised_components
+from dlgm_jax.embeddings.documents import label_scores, log_normalised_components, with_labels
 from dlgm_jax.learning.latents import corpus_posteriors, posterior
 from dlgm_jax.types import BadInput, Params
 from experiments.assembly import SCORE, Assembly, evaluation_refinement
@@ -71,7 +71,7 @@ def labelled(command: Command, sweep: Sweep) -> list[Row]:
 def labels_of(corpora: Mapping[str, Documents], name: str) -> dict[str, list[str]]:
     """The labels of every document. Raises BadInput where there are none, or of one kind."""
     labels = {split: list(corpus.labels or ()) for split, corpus in corpora.items()}
-    if not all(labels.values()) or len(set(labels["train"])) < 2:
+    if not all(map(any, labels.values())) or len(set(filter(None, labels["train"]))) < 2:
         raise BadInput(f"{name}: expected documents with labels of two kinds, found none")
     return labels
 
@@ -89,9 +89,10 @@ def means(assembly: Assembly, params: Params) -> dict[str, np.ndarray]:
 
 def judged(found: dict[str, np.ndarray], labels: dict[str, list[str]]) -> tuple[float, float, float]:
     """What an embedding of every split knows of the labels."""
-    scores = label_scores(found["train"], labels["train"], found["test"], labels["test"])
-    everyone = [label for split in found for label in labels[split]]
-    index = agreement_with_labels(np.concatenate(list(found.values())), everyone)
+    known = {split: with_labels(rows, labels[split]) for split, rows in found.items()}
+    scores = label_scores(*known["train"], *known["test"])
+    everyone = [label for _, own in known.values() for label in own]
+    index = agreement_with_labels(np.concatenate([rows for rows, _ in known.values()]), everyone)
     return 100 * scores.neighbours, 100 * scores.linear, index
 
 

@@ -178,13 +178,13 @@ def test_words_beyond_the_vocabulary_are_refused_when_they_are_read(stored):
         train.rows(np.arange(37))
 
 
-def test_documents_without_a_label_leave_a_split_without(tmp_path):
+def test_documents_without_a_label_stay_among_those_that_have_one(tmp_path):
     with compact.Writer(tmp_path / "out", WORDS, {}) as writer:
         writer.add("train", CORPUS)
         writer.add("train", as_corpus(COUNTS))
         writer.add("test", CORPUS)
     splits, _ = compact.load(tmp_path / "out")
-    assert splits["train"].labels is None
+    assert list(splits["train"].labels) == [*LABELS, *[""] * len(COUNTS)]
     assert list(splits["test"].labels) == list(LABELS)
     assert json.loads((tmp_path / "out" / "corpus.json").read_text())["labels"] == ["a", "b", "c"]
 

@@ -258,4 +258,4 @@ def test_documents_without_a_label_are_counted(tmp_path):
     (tmp_path / "corpus.tsv").write_text("\n".join([text[0][:-1], *text[1:]]))
     train = next(part.corpus for part in open_input(tmp_path, "", Reading()).read() if part.split == "train")
     assert train.labels == ("", *("x",) * 5)
-    assert in_memory(open_input(tmp_path, "", Reading()))["train"].labels is None
+    assert in_memory(open_input(tmp_path, "", Reading()))["train"].labels == ("", *("x",) * 5)

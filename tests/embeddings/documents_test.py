@@ -2,7 +2,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from dlgm_jax.embeddings.documents import label_scores, log_normalised_components, lsa, tfidf_rows
+from dlgm_jax.embeddings.documents import label_scores, log_normalised_components, lsa, tfidf_rows, with_labels
 
 
 def test_labels_of_separate_groups_are_found_and_those_of_noise_are_chance():
@@ -14,6 +14,11 @@ def test_labels_of_separate_groups_are_found_and_those_of_noise_are_chance():
     assert min(good) > 0.9
     noise = label_scores(rng.normal(size=(400, 6)), names[:400], rng.normal(size=(200, 6)), names[400:])
     assert max(noise) < 0.4
+
+
+def test_documents_without_a_label_are_no_class():
+    rows, labels = with_labels(np.arange(8).reshape(4, 2), ["a", "", "b", ""])
+    assert (rows.tolist(), labels) == ([[0, 1], [4, 5]], ["a", "b"])
 
 
 def test_tfidf_rows_are_scikit_learns():
