@@ -59,8 +59,8 @@ def text_files(folder: Path) -> Iterator[Path]:
 
 
 def is_json(path: Path) -> bool:
-    """Whether a file is named as lines of JSON are."""
-    return not JSON.isdisjoint(path.suffixes)
+    """Tells by its name, in any case, a file of lines of JSON."""
+    return not JSON.isdisjoint(suffix.lower() for suffix in path.suffixes)
 
 
 def without_header(text: Text) -> Text:
