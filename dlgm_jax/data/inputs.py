@@ -46,18 +46,13 @@ FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether i
 TEXT = "text"
 OF_WORDS = (TEXT, "lyrl2004")  # read as words, others as counts
 TABLES = frozenset((".csv", ".tsv"))
-MARKS = {  # the formats of folders, and what they are told by
-    "compact": "prepare (corpus.json)",
-    "npz": "TopMost (train_bow.npz)",
-    "nvdm": "NVDM (train.feat)",
-    "octis": "OCTIS (corpus.tsv)",
-    "uci": "UCI (docword.NAME.txt)",
-    "mtx": "10x (matrix.mtx)",
-    "tables": "MovieLens, Synthea, MIMIC-III",
-    "lyrl2004": "RCV1-v2 (lyrl2004_tokens_NAME.dat)",
-}
-OF_FOLDERS = tuple(MARKS)
+KNOWN_FOLDERS = (
+    "NVDM (train.feat), TopMost (train_bow.npz), OCTIS (corpus.tsv), UCI (docword.NAME.txt), 10x (matrix.mtx), "
+    "RCV1-v2 (lyrl2004_tokens_NAME.dat), MovieLens, Synthea, MIMIC-III"
+)
+OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables", "lyrl2004")
 OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight")
+UNPACKED = ("HDF5", "Parquet", "a zip archive")  # are not read inside an archive
 OF_BYTES = ("hdf5", "npz", "triplets")  # told by their first bytes; triplets where they are Parquet
 
 
@@ -102,10 +97,8 @@ def _folder_like(path: Path) -> str:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
     few = ", ".join(map(shown, names[:3]))
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    raise BadInput(
-        f"{path}: expected a folder of {', '.join(MARKS.values())} or texts; found {few or 'an empty folder'}{more}"
-    )
+    found = f"{len(names):,} others, as {few}" if names else "an empty folder"
+    raise BadInput(f"{path}: expected a folder of {KNOWN_FOLDERS} or texts; found {found}")
 
 
 def _text_like(path: Path, data: bytes, how: Reading) -> str:
@@ -124,17 +117,19 @@ def _text_like(path: Path, data: bytes, how: Reading) -> str:
 
 def _refuse(path: Path, data: bytes) -> NoReturn:
     """Raises BadInput for a file that no format takes, saying what its first bytes look like."""
-    found = "unpacked, its first bytes" if packing(path) else "its first bytes"
-    raise BadInput(f"{path}: expected one of {', '.join(OF_FILES)} or text; {found} {no_text(data)} ({data[:8]!r})")
+    found = f"unpacked, its first bytes {no_text(data)}" if packing(path) else f"its first bytes {no_text(data)}"
+    hint = "; unpack it first" if packing(path) and signature(data) in UNPACKED else ""
+    raise BadInput(f"{path}: expected one of {', '.join(OF_FILES)} or text; {found}{hint}")
 
 
 def _check_not_blank(path: Path) -> None:
     """Raises BadInput for a file without any text, and for one of which nothing can be read."""
-    number = 0
-    for number, line in enumerate(lines(path), 1):
+    found = "an empty file"
+    for line in lines(path):
         if line.strip():
             return
-    raise BadInput(f"{path}: expected documents, found {'nothing but white space' if number else 'an empty file'}")
+        found = "nothing but white space"
+    raise BadInput(f"{path}: expected documents, found {found}")
 
 
 def _check_kind(path: Path, form: str) -> None:
@@ -146,9 +141,7 @@ def _check_kind(path: Path, form: str) -> None:
         if form in FORMATS and form not in OF_FILES:
             raise BadInput(f"{path}: expected a folder, since the format is {form}, found a file")
     elif os.path.exists(path):  # would be read more than once
-        raise BadInput(
-            f"{path}: expected a regular file or a folder, found a pipe or a device; write it to a file first"
-        )
+        raise BadInput(f"{path}: expected a regular file or a folder, found a pipe or a device; save it first")
 
 
 def drawn(number: int, test_size: int, seed: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import codecs
 import re
 
 TAR = 257  # where `ustar` stands
+SHOWN = 8  # bytes of a message
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "HDF5"),
     (b"PAR1", "Parquet"),
@@ -60,11 +61,11 @@ def signature(data: bytes) -> str:
 def no_text(data: bytes) -> str:
     """The reason for which some first bytes are no text, after `its first bytes`; empty when they are."""
     if kind := signature(data):
-        return f"look like {kind}"
+        return f"look like {kind} ({data[:SHOWN]!r})"
     if b"\0" in data:
-        return "hold zero bytes, which no text does"
+        return f"hold zeros, as no text does ({data[:SHOWN]!r})"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data)  # a character may be cut at the end
-    except UnicodeDecodeError:
-        return "are no UTF-8 text"
+    except UnicodeDecodeError as error:
+        return f"are no UTF-8 text ({data[error.start : error.start + SHOWN]!r} at byte {error.start})"
     return ""

@@ -15,7 +15,7 @@ def holds(path: Path) -> bool:
     rows, cut = pairs.told_by(path)
     for number, *found in rows:
         claimed = number.lstrip("0") or "0"  # `03` is 3
-        whole = claimed == str(len(found)) or (cut and pairs.at_least(claimed, len(found)))
+        whole = claimed == str(len(found)) or (cut and (pairs.decimal(claimed) or 0) > len(found))
         if not whole or not all(map(pairs.PAIR.fullmatch, found)):
             return False
     return bool(rows)

@@ -11,20 +11,28 @@ from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
 DIGITS = 19  # longer numbers are out of every range
-PAIR = re.compile(
-    r"[^:\s]+:([-+]?\.?\d[^:,\"\s]*|[-+]?(?i:nan|inf|infinity))"
-)  # as detectors tell it: no time of a day
+# What a detector takes for a pair: any name and a number, but no time of a day (`00:00:00`).
+PAIR = re.compile(r"[^:\s]+:([-+]?\.?\d[^:,\"\s]*|[-+]?(?i:nan|inf|infinity))")
 WHOLE = re.compile(r"([0-9]+)(?:\.0*|(?:\.[0-9]*)?([eE]\+?[0-9]{1,2}))?")
+
+
+def decimal(text: str) -> int | None:
+    """A whole number of decimal digits; None for one out of every range, and for other text."""
+    digits = text.lstrip("0")  # Python refuses to read thousands of them, even zeros
+    if not (text.isascii() and text.isdigit()) or len(digits) > DIGITS:
+        return None
+    return int(digits or "0")
 
 
 def number(
     text: str, expected: str, where: str, *, least: int = 0, most: int = MAX_COUNT, found: str | None = None
 ) -> int:
     """A whole number of decimal digits. Raises BadInput, saying what was `expected` and `found` (the text itself)."""
-    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > DIGITS or not least <= int(text) <= most:
+    value = decimal(text)
+    if value is None or not least <= value <= most:
         found = shown(text if found is None else found)
         raise BadInput(f"{where}: expected {expected} from {least} to {most}, found {found}")
-    return int(text)
+    return value
 
 
 def count(text: str, where: str, *, found: str | None = None) -> int:
@@ -79,11 +87,6 @@ def told_by(path: Path, mark: str = "") -> tuple[list[list[str]], bool]:
     found, cut = beginning(path)
     rows = ((line.partition(mark)[0] if mark else line).split() for line in found)
     return list(islice(filter(None, rows), 50)), cut
-
-
-def at_least(text: str, least: int) -> bool:
-    """Whether a text is a whole number of decimal digits, from `least`."""
-    return text.isascii() and text.isdigit() and len(text.lstrip("0")) <= DIGITS and least <= int(text)
 
 
 def note_repeated(how: Reading, path: Path, number: int) -> None:

@@ -21,10 +21,10 @@ def find(folder: Path, name: str) -> Path | None:
 
 def holds(path: Path) -> bool:
     """Whether a folder has the tables of one of the three."""
+    if not os.path.isdir(path):
+        return False
     names = ("DIAGNOSES_ICD", "conditions")
-    return os.path.isdir(path) and bool(
-        (find(path, "ratings") and find(path, "movies")) or any(find(path, n) for n in names)
-    )
+    return bool((find(path, "ratings") and find(path, "movies")) or any(find(path, name) for name in names))
 
 
 def source(folder: Path, how: Reading) -> Source:

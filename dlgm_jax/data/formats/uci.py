@@ -26,7 +26,7 @@ def holds(path: Path) -> bool:
         return bool(_docwords(path))
     rows, _ = pairs.told_by(path)
     sizes, entries = rows[:3], rows[3:]
-    numbers = all(pairs.at_least(field, 0) for row in sizes + [row[:2] for row in entries] for field in row)
+    numbers = all(pairs.decimal(field) is not None for row in sizes + [row[:2] for row in entries] for field in row)
     by_content = len(entries) > 0 and numbers and {*map(len, sizes)} == {1} and {*map(len, entries)} == {3}
     return by_content or (os.path.isfile(path) and NAME.fullmatch(path.name) is not None)
 
