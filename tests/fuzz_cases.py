@@ -21,6 +21,7 @@ from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import Texts, encoded, word_frequencies
 from dlgm_jax.data.word_pairs import read_analogies, read_pairs
 from dlgm_jax.data.words import words_by
+from tests import fuzz_detectors
 from tests.fuzz_stage import BETWEEN, Case
 
 COUNTS = np.array([[2, 0, 1, 0], [0, 3, 0, 0], [0, 0, 0, 0], [1, 1, 0, 2], [0, 0, 2, 0], [1, 0, 0, 1]])
@@ -154,7 +155,7 @@ def own() -> dict[str, Case]:
         "coarse_groups": ({"a": (coarse,)}, read_only(read_coarse_groups)),
         "relations": ({"a": (b"C01:C10,C11,\n\nC03:\n",)}, read_only(read_relations)),
     }
-    return {name: Case(*case) for name, case in cases.items()}
+    return {name: Case(*case) for name, case in cases.items()} | fuzz_detectors.cases()
 
 
 def outside() -> dict[str, Case]:

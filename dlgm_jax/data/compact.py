@@ -204,7 +204,7 @@ class Stored(Documents):
 
 def holds(folder: str | Path) -> bool:
     """Whether a folder is of this form."""
-    return (Path(folder) / "corpus.json").is_file()
+    return os.path.isfile(Path(folder) / "corpus.json")
 
 
 def source(folder: Path, how: Reading) -> Source:

@@ -1,13 +1,15 @@
 """What a user's input is, and what is made of it before it is written: splits and a vocabulary."""
 
+import codecs
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from dlgm_jax.data import compact
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.folders import text_files
 from dlgm_jax.data.formats import (
     hdf5,
@@ -22,6 +24,8 @@ from dlgm_jax.data.formats import (
     triplets,
     uci,
 )
+from dlgm_jax.data.lines import first_bytes, lines, packing
+from dlgm_jax.data.signatures import no_text, signature
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
 from dlgm_jax.data.text import Texts, is_json, read_texts
 from dlgm_jax.types import BadInput
@@ -43,46 +47,102 @@ FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether i
 TEXT = "text"
 OF_WORDS = (TEXT, "lyrl2004")  # read as words, others as counts
 TABLES = frozenset((".csv", ".tsv"))
+KNOWN_FOLDERS = (
+    "NVDM (train.feat), TopMost (train_bow.npz), OCTIS (corpus.tsv), UCI (docword.NAME.txt), 10x (matrix.mtx), "
+    "RCV1-v2 (lyrl2004_tokens_NAME.dat), MovieLens, Synthea, MIMIC-III"
+)
 OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables", "lyrl2004")
 OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight")
+UNPACKED = ("HDF5", "Parquet", "a zip archive")  # are not read inside an archive
+OF_BYTES = ("hdf5", "npz", "triplets")  # told by their first bytes; triplets where they are Parquet
 
 
 def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
     """An input in a format of this name, or in the one that it looks like when the name is empty. Raises BadInput."""
     form = form or looks_like(path, how)
+    if form != TEXT and form not in FORMATS:
+        raise BadInput(f"--format: expected one of {', '.join([*FORMATS, TEXT])}, found {form!r}")
+    _check_kind(path, form)
     if form == TEXT:
         return Texts(lambda: read_texts(path, how))
-    if form not in FORMATS:
-        raise BadInput(f"--format: expected one of {', '.join([*FORMATS, TEXT])}, found {form!r}")
     return FORMATS[form].source(path, how)
 
 
 def looks_like(path: Path, how: Reading) -> str:
-    """The name of the format that an input seems to have, by what it holds. Raises BadInput for a folder of none."""
-    if not path.exists():
+    """The name of the format that an input seems to have, by what it holds. Raises BadInput for one of none."""
+    if not os.path.exists(path):
         raise BadInput(f"--input: expected a file or a folder, found no {path}")
-    if path.is_dir():
-        form = next((name for name in OF_FOLDERS if FORMATS[name].holds(path)), None)
-        if form or next(text_files(path), None):
-            return form or TEXT
-        raise BadInput(
-            f"{path}: expected a folder of NVDM (train.feat), TopMost (train_bow.npz), OCTIS (corpus.tsv), UCI "
-            "(docword.NAME.txt), 10x (matrix.mtx), RCV1-v2 (lyrl2004_tokens_NAME.dat), MovieLens, Synthea or MIMIC-III "
-            "tables, or .txt files; found none"
-        )
+    if os.path.isdir(path):
+        return _folder_like(path)
+    _check_kind(path, TEXT)
+    data = first_bytes(path)
+    if signature(data) or hdf5.holds(path):  # before any detector reads it as text
+        return next((name for name in OF_BYTES if FORMATS[name].holds(path)), "") or _refuse(path, data)
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
+        _check_not_blank(path)
     if how.columns:
         return "triplets"
     if how.index_base is not None:
         return "svmlight"
     if is_json(path):
         return TEXT
-    form = next((name for name in OF_FILES if FORMATS[name].holds(path)), TEXT)
-    if form == TEXT and TABLES.intersection(path.suffixes):
+    return next((name for name in OF_FILES if FORMATS[name].holds(path)), "") or _text_like(path, data, how)
+
+
+def _folder_like(path: Path) -> str:
+    form = next((name for name in OF_FOLDERS if FORMATS[name].holds(path)), None)
+    try:
+        if form or next(text_files(path), None):
+            return form or TEXT
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    few = ", ".join(map(shown, names[:3]))
+    found = f"{len(names):,} others, as {few}" if names else "an empty folder"
+    raise BadInput(f"{path}: expected a folder of {KNOWN_FOLDERS} or texts; found {found}")
+
+
+def _text_like(path: Path, data: bytes, how: Reading) -> str:
+    """Text, a document a line, is what is left. Raises BadInput for what is no text, and for tables."""
+    if no_text(data):
+        _refuse(path, data)
+    if TABLES.intersection(map(str.lower, path.suffixes)):
         raise BadInput(
             f"{path}: expected a table with the columns document, word and, if there is one, count, or --columns that "
             "name them; --format=text would read its lines as texts"
         )
-    return form
+    if data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b'{"'):
+        how.note(f"{path} looks like JSON and is read as plain text, since its name does not end in .json or .jsonl.")
+    return TEXT
+
+
+def _refuse(path: Path, data: bytes) -> NoReturn:
+    """Raises BadInput for a file that no format takes, saying what its first bytes look like."""
+    found = f"unpacked, its first bytes {no_text(data)}" if packing(path) else f"its first bytes {no_text(data)}"
+    hint = "; unpack it first" if packing(path) and signature(data) in UNPACKED else ""
+    raise BadInput(f"{path}: expected one of {', '.join(OF_FILES)} or text; {found}{hint}")
+
+
+def _check_not_blank(path: Path) -> None:
+    """Raises BadInput for a file without any text, and for one of which nothing can be read."""
+    found = "an empty file"
+    for line in lines(path):
+        if line.strip():
+            return
+        found = "nothing but white space"
+    raise BadInput(f"{path}: expected documents, found {found}")
+
+
+def _check_kind(path: Path, form: str) -> None:
+    """Raises BadInput for a folder where the format is of files, or the other way; and for pipes and devices."""
+    if os.path.isdir(path):
+        if form in FORMATS and form not in OF_FOLDERS:
+            raise BadInput(f"{path}: expected a file, since the format is {form}, found a folder")
+    elif os.path.isfile(path):
+        if form in FORMATS and form not in OF_FILES:
+            raise BadInput(f"{path}: expected a folder, since the format is {form}, found a file")
+    elif os.path.exists(path):  # would be read more than once
+        raise BadInput(f"{path}: expected a regular file or a folder, found a pipe or a device; save it first")
 
 
 def drawn(number: int, test_size: int, seed: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a reader of a format gives: a corpus that can be read, some documents at a time, as often as is needed."""
 
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import BLOCK, Corpus, check_distinct
-from dlgm_jax.data.lines import lines
+from dlgm_jax.data.lines import OPENED, lines
 from dlgm_jax.types import BadInput
 
 EVERYTHING = "everything"  # the split of an input that has none
@@ -155,9 +156,22 @@ def read_words(path: Path, *, first_field: bool | None = None) -> tuple[str, ...
 
 
 def beside(folder: Path, *names: str) -> Path | None:
-    """The first of some files, plain or compressed, that a folder holds."""
-    ends = ("", ".gz", ".xz", ".bz2")
-    return next((folder / (n + end) for n in names for end in ends if (folder / (n + end)).is_file()), None)
+    """The first of some files, plain or compressed, that a folder holds; their case matters only where both are."""
+    wanted = [name + end for name in names for end in ("", *OPENED)]
+    exact = next((folder / name for name in wanted if os.path.isfile(folder / name)), None)
+    if exact:
+        return exact
+    there = {path.name.lower(): path for path in reversed(files_of(folder))}
+    return next((there[name.lower()] for name in wanted if name.lower() in there), None)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of a folder, in order; none of one that cannot be read."""
+    try:
+        names = sorted(os.listdir(folder))
+    except (OSError, ValueError):
+        return []
+    return [folder / name for name in names if os.path.isfile(folder / name)]
 
 
 def found(folder: Path, *names: str) -> Path:

@@ -1,6 +1,7 @@
 """Single cells in HDF5: AnnData's `.h5ad`, and files of two arrays, `X` (cells x genes) and `Y` (their types)."""
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,9 +21,21 @@ ROWS = 1000  # of a dense array that are read at once
 
 
 def holds(path: Path) -> bool:
-    """Whether a file begins as HDF5 does."""
-    with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
+    """Whether a file is HDF5: its signature stands at the beginning or, behind what others put there (MATLAB does),
+    at byte 512, 1024, 2048 ...
+    """
+    try:
+        size = os.path.getsize(path) if os.path.isfile(path) else 0
+        with open(path if size else os.devnull, "rb") as file:
+            place = 0
+            while place < size:
+                file.seek(place)
+                if file.read(len(SIGNATURE)) == SIGNATURE:
+                    return True
+                place = max(512, 2 * place)
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def source(path: Path, how: Reading) -> Source:

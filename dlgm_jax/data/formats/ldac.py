@@ -12,10 +12,13 @@ from dlgm_jax.types import BadInput
 
 def holds(path: Path) -> bool:
     """Whether the first lines of a file look like this form."""
-    return path.is_file() and all(
-        fields[0].isascii() and fields[0] == str(len(fields) - 1) and all(":" in pair for pair in fields[1:])
-        for fields in map(str.split, pairs.first_lines(path))
-    )
+    rows, cut = pairs.told_by(path)
+    for number, *found in rows:
+        claimed = number.lstrip("0") or "0"  # `03` is 3
+        whole = claimed == str(len(found)) or (cut and (pairs.decimal(claimed) or 0) > len(found))
+        if not whole or not all(map(pairs.PAIR.fullmatch, found)):
+            return False
+    return bool(rows)
 
 
 def source(path: Path, how: Reading) -> Source:
@@ -29,16 +32,19 @@ def source(path: Path, how: Reading) -> Source:
         raise BadInput(f"{path}: expected documents with words, found none")
     columns = None if ids is None else {word: column for column, word in enumerate(ids)}
     size = len(vocabulary) if columns is None else None
-    documents = partial(_documents, path, columns, size)
+    documents = partial(_documents, path, columns, size, how)
     return Source("LDA-C", vocabulary, lambda: parts(documents(), vocabulary))
 
 
-def _documents(path: Path, columns: dict[int, int] | None, vocab_size: int | None) -> Iterator[Document]:
+def _documents(path: Path, columns: dict[int, int] | None, size: int | None, how: Reading) -> Iterator[Document]:
+    repeated = 0
     for place, line in enumerate(lines(path), 1):
         number, *found = line.split() or [""]
         where = f"{path}:{place}"
         expected = pairs.number(number, "the number of pairs first,", where)
         if expected != len(found):
             raise BadInput(f"{where}: expected {expected} pairs id:count, as the line says, found {len(found)}")
-        words, counts = pairs.parse(found, where, base=0, vocab_size=vocab_size)
+        words, counts = pairs.parse(found, where, base=0, vocab_size=size)
+        repeated += len(found) - len(words)
         yield Document(f"{stem(path)}/{place}", "", pairs.renumbered(words, columns), counts)
+    pairs.note_repeated(how, path, repeated)

@@ -4,25 +4,29 @@ A document is a line `.I` and its number, a line `.W`, and lines of tokens: stem
 nothing. The documents of all files are one set.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
-from dlgm_jax.data.formats.pairs import first_lines, number
+from dlgm_jax.data.formats.pairs import number, told_by
 from dlgm_jax.data.lines import OPENED, lines
-from dlgm_jax.data.source import Reading
+from dlgm_jax.data.source import Reading, files_of
 from dlgm_jax.data.text import Text, Texts
 from dlgm_jax.types import BadInput
 
-FIRST = re.compile(r"\.I +[0-9]+\s*")
+NAME = re.compile(rf"(?i)lyrl2004_tokens_.*\.dat({'|'.join(map(re.escape, OPENED))})?")
 MARKS = (".I", ".W")  # no token is written so: they are in lower case
 END = (0, "")
 
 
 def holds(path: Path) -> bool:
     """Whether a folder has files of these names, or a file begins with the number of a document."""
-    return bool(_files(path)) if path.is_dir() else any(map(FIRST.fullmatch, first_lines(path, 1)))
+    if os.path.isdir(path):
+        return bool(_files(path))
+    rows, _ = told_by(path)
+    return len(rows) > 0 and len(rows[0]) == 2 and rows[0][0] == ".I" and rows[0][1].isascii() and rows[0][1].isdigit()
 
 
 def source(path: Path, how: Reading) -> Texts:
@@ -34,8 +38,7 @@ def source(path: Path, how: Reading) -> Texts:
 
 
 def _files(folder: Path) -> list[Path]:
-    ends = tuple(".dat" + end for end in ("", *OPENED))
-    return sorted(path for path in folder.glob("lyrl2004_tokens_*") if path.name.endswith(ends) and path.is_file())
+    return [path for path in files_of(folder) if NAME.fullmatch(path.name)]
 
 
 def _texts(files: list[Path]) -> Iterator[Text]:
@@ -57,12 +60,12 @@ def _documents(path: Path) -> Iterator[tuple[int, int, str]]:
     while line:
         first, document = place, _number(line, f"{path}:{place}")
         place, line = next(text, END)
-        if line.rstrip() != ".W":
+        if line.strip() != ".W":
             found = shown(line) if line else "the end of the file"
             raise BadInput(f"{path}:{place or first}: expected .W after .I {document}, found {found}")
         tokens = []
         place, line = next(text, END)
-        while line and not line.startswith(MARKS):
+        while line and not line.lstrip().startswith(MARKS):
             tokens.append(line)
             place, line = next(text, END)
         yield first, document, " ".join(tokens)
@@ -70,5 +73,6 @@ def _documents(path: Path) -> Iterator[tuple[int, int, str]]:
 
 def _number(line: str, where: str) -> int:
     """The number of a document, by the line that it begins with."""
-    sign, _, rest = line.partition(" ")
-    return number(rest.strip() if sign == ".I" else "", ".I and the number of a document,", where, found=line)
+    sign, *rest = line.split()
+    given = rest[0] if sign == ".I" and len(rest) == 1 else ""
+    return number(given, ".I and the number of a document,", where, found=line)

@@ -1,5 +1,6 @@
 """MatrixMarket coordinate files; and the folder that 10x Genomics's pipelines write."""
 
+import os
 import re
 from array import array
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import begins, lines, stem
+from dlgm_jax.data.formats.pairs import number, told_by
+from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
 from dlgm_jax.types import BadInput
 
@@ -25,9 +26,10 @@ MOST_EMPTY = 100_000  # rows or columns without entries that a file may claim
 
 def holds(path: Path) -> bool:
     """Whether a file begins with the banner, or a folder holds matrix.mtx and its genes."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return beside(path, "matrix.mtx") is not None and _genes(path) is not None
-    return begins(path, BANNER)
+    rows, _ = told_by(path)
+    return bool(rows) and rows[0][0].lower().startswith(BANNER.lower())
 
 
 def source(path: Path, how: Reading) -> Source:
@@ -61,8 +63,8 @@ def _matrix(path: Path) -> Any:
     text = ((place, line) for place, line in enumerate(lines(path), 1) if line.strip())
     place, banner = next(text, (1, ""))
     kind = BANNER_LINE.fullmatch(banner)
-    if place > 1 or not kind:
-        raise BadInput(f"{path}:1: expected a coordinate MatrixMarket file of numbers, found {shown(banner)}")
+    if not kind:
+        raise BadInput(f"{path}:{place}: expected a coordinate MatrixMarket file of numbers, found {shown(banner)}")
     pattern, symmetric = (kind[part].lower() == name for part, name in ((1, "pattern"), (2, "symmetric")))
     shape, entries = _sizes(path, text, symmetric)
     places, values = array("q"), array("d")

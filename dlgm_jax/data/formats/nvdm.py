@@ -1,10 +1,12 @@
 """The NVDM form (Miao et al. 2016): a folder of `train.feat`, `test.feat` and a vocabulary.
 
-A line of a `.feat` file is one document: an optional label, then `id:count` pairs, ids from 1. The vocabulary
-is `vocab.new` (the first field of each line is the word) or `vocab.txt` (the whole line is). Any of the files
-may be compressed, with `.gz`, `.xz` or `.bz2` behind its name.
+A line of a `.feat` file is one document: a label, then `id:count` pairs, ids from 1. Either all lines with pairs have a
+label or none has; an empty line is an empty document without one. The vocabulary is `vocab.new`
+(the first field of each line is the word) or `vocab.txt` (the whole line is). Any of the files may be compressed, with
+`.gz`, `.xz` or `.bz2` behind its name.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +19,12 @@ from dlgm_jax.data.source import Document, Reading, Source, beside, found, in_me
 from dlgm_jax.types import BadInput
 
 LABEL = re.compile(r"[\w.+/&-]+")
-NO_LABEL = re.compile(r"[^\w.+/&-]")
 NAMES = {"train": "train.feat", "validation": "valid.feat", "test": "test.feat"}
 
 
 def holds(path: Path) -> bool:
     """Whether a folder looks like this form."""
-    return path.is_dir() and beside(path, "train.feat") is not None
+    return os.path.isdir(path) and beside(path, "train.feat") is not None
 
 
 def source(folder: Path, how: Reading) -> Source:
@@ -37,7 +38,7 @@ def source(folder: Path, how: Reading) -> Source:
 
     def documents() -> Iterator[Document]:
         for split, path in files.items():
-            yield from _documents(path, len(vocabulary), split)
+            yield from _documents(path, len(vocabulary), split, how)
 
     return Source("NVDM", vocabulary, lambda: parts(documents(), vocabulary))
 
@@ -57,11 +58,14 @@ def read_vocabulary(folder: Path) -> tuple[str, ...]:
 def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
     """Writes the two corpora to a folder that is not there yet, whole or not at all.
 
-    What a label cannot hold becomes an underscore. Raises BadInput when the folder is there already, and for words that
-    are empty or begin or end with white space or hold the end of a line.
+    Raises BadInput when the folder is there already, and for what would not come back: words that are empty or begin or
+    end with white space or hold the end of a line, labels of other characters than letters, digits and `_.+/&-`, and
+    documents with words that have no label where others have one.
     """
     folder = Path(folder)
     check_words(train.vocabulary)
+    _check_labels(train)
+    _check_labels(test)
     if folder.exists():
         raise BadInput(f"{folder}: expected a new folder, found one that is there already")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,17 +79,26 @@ def write(folder: str | Path, train: Corpus, test: Corpus) -> None:
         new.rename(folder)
 
 
+def _check_labels(corpus: Corpus) -> None:
+    labels = corpus.labels if corpus.labels and any(corpus.labels) else ()
+    for row, (label, length) in enumerate(zip(labels, corpus.lengths)):
+        if not label and length:
+            raise BadInput(f"labels: expected one of every document or of none, found none of document {row}")
+        if label and not LABEL.fullmatch(label):
+            raise BadInput(f"labels: expected letters, digits and _.+/&-, found {shown(label)}")
+
+
 def _written(corpus: Corpus) -> Iterator[str]:
     counts = corpus.counts
     for row, (start, end) in enumerate(zip(counts.indptr[:-1], counts.indptr[1:])):
         found = [f"{word + 1}:{count}" for word, count in zip(counts.indices[start:end], counts.data[start:end])]
-        label = [NO_LABEL.sub("_", corpus.labels[row]) or "_"] if corpus.labels else []
+        label = [corpus.labels[row]] if corpus.labels and corpus.labels[row] else []
         yield " ".join([*label, *found]) + "\n"
 
 
-def _documents(path: Path, vocab_size: int, split: str) -> Iterator[Document]:
+def _documents(path: Path, vocab_size: int, split: str, how: Reading) -> Iterator[Document]:
     """Duplicate ids in a line are summed; documents without words are kept."""
-    labelled, place = None, 0
+    labelled, place, empty, repeated = None, 0, 0, 0
     for place, line in enumerate(lines(path), 1):
         where = f"{path}:{place}"
         label, found = _split_label(line, where)
@@ -97,9 +110,14 @@ def _documents(path: Path, vocab_size: int, split: str) -> Iterator[Document]:
                     f"found {shown(line.split()[0])}"
                 )
         words, counts = pairs.parse(found, where, base=1, vocab_size=vocab_size)
-        yield Document(f"{stem(path)}/{place}", label or ("_" if labelled else ""), words, counts, split)
+        repeated += len(found) - len(words)
+        empty += not (label or found)
+        yield Document(f"{stem(path)}/{place}", label, words, counts, split)
     if not place:
         raise BadInput(f"{path}: expected one document a line, found an empty file")
+    pairs.note_repeated(how, path, repeated)
+    if labelled and empty:
+        how.note(f"{path}: {empty:,} empty lines are documents without words and without a label.")
 
 
 def _split_label(line: str, where: str) -> tuple[str, list[str]]:

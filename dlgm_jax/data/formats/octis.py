@@ -1,5 +1,6 @@
 """OCTIS (Terragni et al. 2021): a folder of `corpus.tsv` (text, split, label, tab between) and `vocabulary.txt`."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from dlgm_jax.types import BadInput
 
 def holds(path: Path) -> bool:
     """Whether a folder looks like this form."""
-    return path.is_dir() and beside(path, "corpus.tsv") is not None
+    return os.path.isdir(path) and beside(path, "corpus.tsv") is not None
 
 
 def source(folder: Path, how: Reading) -> Source:

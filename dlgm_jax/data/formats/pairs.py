@@ -1,26 +1,38 @@
 """Lines of `id:count` pairs, which several formats are made of."""
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 from dlgm_jax.data.corpus import MAX_COUNT, shown
-from dlgm_jax.data.lines import lines
+from dlgm_jax.data.lines import beginning, lines
+from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
 DIGITS = 19  # longer numbers are out of every range
+# What a detector takes for a pair: any name and a number, but no time of a day (`00:00:00`).
+PAIR = re.compile(r"[^:\s]+:([-+]?\.?\d[^:,\"\s]*|[-+]?(?i:nan|inf|infinity))")
 WHOLE = re.compile(r"([0-9]+)(?:\.0*|(?:\.[0-9]*)?([eE]\+?[0-9]{1,2}))?")
+
+
+def decimal(text: str) -> int | None:
+    """A whole number of decimal digits; None for one out of every range, and for other text."""
+    digits = text.lstrip("0")  # Python refuses to read thousands of them, even zeros
+    if not (text.isascii() and text.isdigit()) or len(digits) > DIGITS:
+        return None
+    return int(digits or "0")
 
 
 def number(
     text: str, expected: str, where: str, *, least: int = 0, most: int = MAX_COUNT, found: str | None = None
 ) -> int:
     """A whole number of decimal digits. Raises BadInput, saying what was `expected` and `found` (the text itself)."""
-    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > DIGITS or not least <= int(text) <= most:
+    value = decimal(text)
+    if value is None or not least <= value <= most:
         found = shown(text if found is None else found)
         raise BadInput(f"{where}: expected {expected} from {least} to {most}, found {found}")
-    return int(text)
+    return value
 
 
 def count(text: str, where: str, *, found: str | None = None) -> int:
@@ -68,11 +80,16 @@ def renumbered(words: list[int], columns: dict[int, int] | None) -> list[int]:
     return words if columns is None else [columns[word] for word in words]
 
 
-def first_lines(path: Path, limit: int = 50) -> Iterator[str]:
-    """Some lines of a file that are not empty."""
-    for line in lines(path):
-        if line.strip():
-            yield line
-            limit -= 1
-        if not limit:
-            return
+def told_by(path: Path, mark: str = "") -> tuple[list[list[str]], bool]:
+    """The fields of up to 50 lines at the beginning of a file by which a detector tells it, and whether the only line
+    is longer than what was read. Lines without fields, and what stands behind the mark of a remark, are left out.
+    """
+    found, cut = beginning(path)
+    rows = ((line.partition(mark)[0] if mark else line).split() for line in found)
+    return list(islice(filter(None, rows), 50)), cut
+
+
+def note_repeated(how: Reading, path: Path, number: int) -> None:
+    """Notes that ids stood more than once in a line, or a document."""
+    if number:
+        how.note(f"{path}: {number:,} ids stand again in their document; their counts are added up.")

@@ -1,5 +1,7 @@
 """Sparse matrices that `scipy.sparse.save_npz` wrote; and TopMost's folders of `train_bow.npz` and `test_bow.npz`."""
 
+import os
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -10,35 +12,52 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, reason, shown
-from dlgm_jax.data.lines import ALWAYS, EXPANSION, lines, stem, too_much
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
+from dlgm_jax.data.lines import ALWAYS, EXPANSION, first_bytes, lines, stem, too_much
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, files_of, found, named, read_words, whole
 from dlgm_jax.types import BadInput
 
 MOST_EMPTY = 100_000  # documents or words without entries that a file may claim
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 REFUSED = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 REFUSED += (NotImplementedError, RuntimeError, AttributeError, zipfile.BadZipFile, zlib.error, SyntaxError)
 REFUSED += (tokenize.TokenError, ArithmeticError)
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is a zip archive named `.npz`, or a folder holds TopMost's files."""
-    if path.is_dir():
-        return (path / "train_bow.npz").is_file()
-    return path.suffix == ".npz" and zipfile.is_zipfile(path)
+    """Whether a file is a zip archive named `.npz` or of arrays, or a folder holds one of TopMost's files."""
+    if os.path.isdir(path):
+        return bool(_parts(path))
+    return first_bytes(path, 4) in ZIP and (path.suffix.lower() == ".npz" or _of_arrays(path))
 
 
 def source(path: Path, how: Reading) -> Source:
     """A matrix [D, V] with its words in `vocab` or `vocab.txt` beside it; or TopMost's folder. Raises BadInput."""
     if path.is_dir():
         vocabulary = read_words(how.vocab or found(path, "vocab.txt"))
-        names = {"train": "train", "validation": "valid", "test": "test"}
-        files = {split: path / f"{name}_bow.npz" for split, name in names.items()}
-        there = {split: file for split, file in files.items() if file.is_file()}
+        there = _parts(path)
+        if not there:
+            raise BadInput(f"{path}: expected train_bow.npz and test_bow.npz, found neither")
         return whole("TopMost", {split: _corpus(file, vocabulary, how) for split, file in there.items()})
     words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt", "vocabulary.txt")
     if words is None:
         raise BadInput(f"{path}: expected its words, one a line, in --vocab or vocab.txt beside it, found none")
     return whole("SciPy npz", {EVERYTHING: _corpus(path, read_words(words), how)})
+
+
+def _parts(folder: Path) -> dict[str, Path]:
+    """TopMost's files by splits."""
+    names = {"train": "train", "validation": "valid", "test": "test"}
+    there = {path.name.lower(): path for path in reversed(files_of(folder))}
+    return {split: there[f"{name}_bow.npz"] for split, name in names.items() if f"{name}_bow.npz" in there}
+
+
+def _of_arrays(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (struct.error, *REFUSED):
+        return False
+    return bool(names) and all(name.lower().endswith(".npy") for name in names)
 
 
 def _corpus(path: Path, vocabulary: tuple[str, ...], how: Reading) -> Corpus:

@@ -1,6 +1,8 @@
 """SVMlight: a line is `label id:count ... # remark`. Its ids begin at 0 or 1, and the file does not say where."""
 
+import re
 from collections.abc import Iterator
+from decimal import Context, Decimal
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +12,15 @@ from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts, read_words
 from dlgm_jax.types import BadInput
 
+# A number with zeros in front may be a code, in which they count: it is a class by how it is written.
+NUMBER = re.compile(r"[-+]?(?:(?!0[0-9])[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+PLAIN = 40  # digits up to which a number is written without an exponent
+
 
 def holds(path: Path) -> bool:
-    """Whether the first lines of a file look like this form."""
-    rows = [line.partition("#")[0].split() for line in pairs.first_lines(path)] if path.is_file() else []
-    labelled = all(":" not in row[0] and all(":" in pair for pair in row[1:]) for row in rows if row)
+    """Whether the first lines of a file look like this form; some line has a pair, else it may be any words."""
+    rows, _ = pairs.told_by(path, mark="#")
+    labelled = all(":" not in row[0] and all(map(pairs.PAIR.fullmatch, row[1:])) for row in rows)
     return labelled and any(len(row) > 1 for row in rows)
 
 
@@ -28,12 +34,31 @@ def source(path: Path, how: Reading) -> Source:
         raise BadInput(f"{path}: expected documents with words, found none")
     columns = None if ids is None else {word: column for column, word in enumerate(ids)}
     size = len(vocabulary) if columns is None else None
-    documents = partial(_documents, path, how.index_base, columns, size)
+    documents = partial(_documents, path, how.index_base, columns, size, how)
     return Source("SVMlight", vocabulary, lambda: parts(documents(), vocabulary))
 
 
-def _documents(path: Path, base: int, columns: dict[int, int] | None, vocab_size: int | None) -> Iterator[Document]:
+def class_of(label: str) -> str:
+    """The class that a label names: `+1`, `1` and `1.0` are the class 1, text is itself, `nan` is none (empty).
+
+    Numbers that differ are different classes, however long they are: none goes through a float.
+    """
+    if label.lstrip("+-").lower() == "nan":
+        return ""  # the form has a number here, and this is how programs write the one that is missing
+    if not NUMBER.fullmatch(label):
+        return label
+    value = Decimal(label)
+    if not value:
+        return "0"
+    value = value.normalize(Context(prec=len(label)))
+    return f"{value:f}" if max(abs(value.adjusted()), len(value.as_tuple().digits)) < PLAIN else str(value)
+
+
+def _documents(
+    path: Path, base: int, columns: dict[int, int] | None, vocab_size: int | None, how: Reading
+) -> Iterator[Document]:
     shift = 0 if columns is None else base  # the ids of `columns` are as they are written
+    repeated, queries, missing = 0, 0, 0
     for place, line in enumerate(lines(path), 1):
         fields = line.partition("#")[0].split()
         where = f"{path}:{place}"
@@ -43,5 +68,13 @@ def _documents(path: Path, base: int, columns: dict[int, int] | None, vocab_size
             raise BadInput(f"{where}: expected a label first, found {shown(fields[0])}")
         found = [field for field in fields[1:] if not field.startswith("qid:")]
         words, counts = pairs.parse(found, where, base=base, vocab_size=vocab_size)
-        words = pairs.renumbered([word + shift for word in words], columns)
-        yield Document(f"{stem(path)}/{place}", fields[0], words, counts)
+        label = class_of(fields[0])
+        repeated += len(found) - len(words)
+        queries += len(fields) - 1 - len(found)
+        missing += not label
+        yield Document(f"{stem(path)}/{place}", label, pairs.renumbered([w + shift for w in words], columns), counts)
+    pairs.note_repeated(how, path, repeated)
+    if queries:
+        how.note(f"{path}: {queries:,} numbers of queries (qid) are left out.")
+    if missing:
+        how.note(f"{path}: {missing:,} labels nan stand for none: their documents are of no class.")

@@ -1,5 +1,6 @@
 """Counts from tables of events: films that users rated, codes that patients had."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,10 @@ def find(folder: Path, name: str) -> Path | None:
 
 def holds(path: Path) -> bool:
     """Whether a folder has the tables of one of the three."""
+    if not os.path.isdir(path):
+        return False
     names = ("DIAGNOSES_ICD", "conditions")
-    return path.is_dir() and bool((find(path, "ratings") and find(path, "movies")) or any(find(path, n) for n in names))
+    return bool((find(path, "ratings") and find(path, "movies")) or any(find(path, name) for name in names))
 
 
 def source(folder: Path, how: Reading) -> Source:

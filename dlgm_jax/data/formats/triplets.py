@@ -13,7 +13,7 @@ import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, reason, shown
 from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import ALWAYS, EXPANSION, lines, too_much
+from dlgm_jax.data.lines import ALWAYS, EXPANSION, beginning, first_bytes, lines, packing, too_much
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
 
@@ -24,13 +24,18 @@ Event = tuple[str, str, int]  # document, word, count
 
 def holds(path: Path) -> bool:
     """Whether a file is a table with a header of these names, or Parquet."""
-    return is_parquet(path) or set(COLUMNS[:2]) <= set(_header(path))
+    if is_parquet(path):
+        return True
+    try:
+        header = next(csv.reader(beginning(path).lines[:1]), [])
+    except csv.Error:
+        return False
+    return set(COLUMNS[:2]) <= set(header)
 
 
 def is_parquet(path: Path) -> bool:
     """Whether a file begins as Parquet does."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+    return packing(path) == "" and first_bytes(path, 4) == b"PAR1"
 
 
 def source(path: Path, how: Reading) -> Source:
