@@ -25,8 +25,9 @@ from dlgm_jax.data.inputs import (
     one_split,
     open_input,
 )
-from dlgm_jax.data.source import Part, Reading, Source, read_words
+from dlgm_jax.data.source import Part, Reading, Source
 from dlgm_jax.data.text import Analyser, Text, Texts, chosen_words, encoded, without_header, word_frequencies
+from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.data.words import ENGLISH, WORD, kept_stop_words, stop_words, words_by
 from dlgm_jax.types import BadInput
@@ -159,7 +160,7 @@ def from_texts(command: Command, texts: Texts, analyse: Analyser, form: str, how
     if own["drop_headers"]:
         texts = texts._replace(read=lambda read=texts.read: map(without_header, read()))
     if how.vocab:
-        vocabulary = read_words(how.vocab)
+        vocabulary = read_vocabulary(how.vocab, how)
         note_unmatched(vocabulary, analyse, how)
         return encoded(texts.read, counted(lettered(analyse, dropped), dropped), vocabulary)
     training = (text for text in progress(texts.read(), "counting words") if text.split == "train")

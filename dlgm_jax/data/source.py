@@ -137,18 +137,14 @@ def _joined(corpora: list[Corpus]) -> Corpus:
     return Corpus(counts, corpora[0].vocabulary, ids, labels if any(labels) else None)
 
 
-def read_words(path: Path, *, first_field: bool | None = None) -> tuple[str, ...]:
-    """The words of a file, one a line. Raises BadInput with file and line.
-
-    Of each line the first field is taken where asked, and where the file is named `vocab.new`, as NVDM's are.
-    """
-    first_field = path.name.startswith("vocab.new") if first_field is None else first_field
+def read_words(path: Path) -> tuple[str, ...]:
+    """The words of a file, one a line, as this project writes them. Raises BadInput with file and line."""
     words = []
     for number, line in enumerate(lines(path), 1):
         word = line.strip()
         if not word:
             raise BadInput(f"{path}:{number}: expected a word, found an empty line")
-        words.append(word.split()[0] if first_field else word)
+        words.append(word)
     if not words:
         raise BadInput(f"{path}: expected words, found an empty file")
     check_distinct(words, str(path))

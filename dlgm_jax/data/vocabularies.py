@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from dlgm_jax.data.corpus import check_distinct, shown
-from dlgm_jax.data.lines import OPENED, lines, stem
+from dlgm_jax.data.lines import OPENED, first_bytes, lines, stem
+from dlgm_jax.data.signatures import signature
 from dlgm_jax.data.source import Reading, beside
 from dlgm_jax.types import BadInput
 
@@ -40,10 +41,12 @@ def read_vocabulary(path: Path, how: Reading) -> tuple[str, ...]:
     as gensim's `Dictionary.save_as_text` writes it, an id, a word and a number, cut at tabs. Raises BadInput with file
     and line.
     """
-    rows = list(lines(path)) if not _is_pickle(path) else []
+    if kind := signature(first_bytes(path)):
+        hint = " (gensim's Dictionary.save_as_text writes text)" if "pickle" in kind else ""
+        raise BadInput(f"{path}: expected words, one a line, found {kind}{hint}")
+    rows = list(lines(path))
     if not rows:
-        found = "a pickle (gensim's Dictionary.save_as_text writes text)" if _is_pickle(path) else "an empty file"
-        raise BadInput(f"{path}: expected words, one a line, found {found}")
+        raise BadInput(f"{path}: expected words, one a line, found an empty file")
     for number, row in enumerate(rows, 1):
         if not row.strip():
             raise BadInput(f"{path}:{number}: expected a word, found an empty line")
@@ -106,11 +109,3 @@ def _gap(ids: list[int]) -> str:
         return f"{number} {times} times"
     seen = set(ids)
     return f"none with {next(place for place in range(min(1, *ids), max(ids) + 2) if place not in seen)}"
-
-
-def _is_pickle(path: Path) -> bool:
-    try:
-        with OPENED.get(path.suffix.lower(), open)(path, "rb") as file:
-            return file.read(1) == b"\x80"
-    except (OSError, EOFError):
-        return False

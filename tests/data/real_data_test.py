@@ -9,8 +9,9 @@ import pytest
 
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.data.inputs import open_input
-from dlgm_jax.data.source import Reading, in_memory, read_words
+from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import encoded, read_texts, without_header
+from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.data.words import Words
 
 DATA = Path(os.environ.get("DLGM_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -59,7 +60,7 @@ def test_counts_are_those_of_the_catalogue(name):
 
 def test_messages_give_the_counts_of_the_nvdm_folder():
     raw, folder = path_of("20news_raw/20news_bydate.jsonl.xz"), path_of("20news_nvdm")
-    vocabulary = read_words(folder / "vocab.new", first_field=True)
+    vocabulary = read_vocabulary(folder / "vocab.new", Reading())
     groups = (folder / "groups.txt").read_text().split()
     dropped = {(split, group, str(n)) for split in DROPPED for group, ids in DROPPED[split].items() for n in ids}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
-from dlgm_jax.data.source import Document, Reading, Source, beside, parts, read_words
+from dlgm_jax.data.source import Document, Reading, Source, parts
+from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
 
 
@@ -22,12 +23,10 @@ def holds(path: Path) -> bool:
 
 
 def source(path: Path, how: Reading) -> Source:
-    """A file, its words from `vocab` or a file beside it (`NAME.vocab`, `NAME.tokens`, `vocab.txt`), else the ids that
-    occur. Raises BadInput.
-    """
-    words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", f"{stem(path)}.tokens", "vocab.txt")
+    """A file, its words from `vocab` or a file beside it, else the ids that occur. Raises BadInput."""
+    words = vocabulary_of(path, how)
     ids = None if words else pairs.ids_that_occur(path, skipped=1)
-    vocabulary = read_words(words) if words else tuple(map(str, ids or ()))
+    vocabulary = words or tuple(map(str, ids or ()))
     if not vocabulary:
         raise BadInput(f"{path}: expected documents with words, found none")
     columns = None if ids is None else {word: column for column, word in enumerate(ids)}

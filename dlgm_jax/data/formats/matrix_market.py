@@ -14,6 +14,7 @@ from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.formats.pairs import number, told_by
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
+from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
 
 BANNER = "%%MatrixMarket"
@@ -41,8 +42,7 @@ def source(path: Path, how: Reading) -> Source:
         with named(path):
             return whole("10x", {EVERYTHING: Corpus(counts, vocabulary, _sized(cells, counts.shape[0]))})
     counts = _matrix(path).T if how.transposed else _matrix(path)
-    words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt")
-    vocabulary = read_words(words) if words else tuple(map(str, range(counts.shape[1])))
+    vocabulary = vocabulary_of(path, how) or tuple(map(str, range(counts.shape[1])))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
     with named(path):
         return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})

@@ -16,6 +16,7 @@ from dlgm_jax.data.corpus import Corpus, check_words, shown
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, beside, found, in_memory, parts, read_words
+from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.types import BadInput
 
 LABEL = re.compile(r"[\w.+/&-]+")
@@ -31,7 +32,7 @@ def source(folder: Path, how: Reading) -> Source:
     """A folder; `valid.feat` is read if it is there. Raises BadInput with file and line."""
     if not folder.is_dir():
         raise BadInput(f"{folder}: expected a folder with train.feat, test.feat and vocab.new or vocab.txt; not found")
-    vocabulary = read_words(how.vocab) if how.vocab else read_vocabulary(folder)
+    vocabulary = read_vocabulary(how.vocab, how) if how.vocab else own_vocabulary(folder)
     files = {split: found(folder, NAMES[split]) for split in ("train", "test")}
     if validation := beside(folder, NAMES["validation"]):
         files["validation"] = validation
@@ -49,10 +50,11 @@ def read(folder: str | Path) -> tuple[Corpus, Corpus]:
     return corpora["train"], corpora["test"]
 
 
-def read_vocabulary(folder: Path) -> tuple[str, ...]:
+def own_vocabulary(folder: Path) -> tuple[str, ...]:
     """The words of a folder's vocabulary file, in the order of their ids."""
     path = found(folder, "vocab.new", "vocab.txt")
-    return read_words(path)
+    # A word of vocab.txt may end in a number, as `write` writes it: its lines are taken whole.
+    return read_words(path) if path.name.startswith("vocab.txt") else read_vocabulary(path, Reading())
 
 
 def write(folder: str | Path, train: Corpus, test: Corpus) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.lines import lines
-from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Reading, Source, beside, found, parts, read_words
+from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Reading, Source, beside, found, parts
+from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.types import BadInput
 
 
@@ -18,7 +19,7 @@ def holds(path: Path) -> bool:
 
 def source(folder: Path, how: Reading) -> Source:
     """A folder. The split and the label of a line may be missing. Raises BadInput with file and line."""
-    vocabulary = read_words(how.vocab or found(folder, "vocabulary.txt", "vocab.txt"))
+    vocabulary = read_vocabulary(how.vocab or found(folder, "vocabulary.txt", "vocab.txt"), how)
     path = found(folder, "corpus.tsv")
     columns = {word: column for column, word in enumerate(vocabulary)}
     return Source("OCTIS", vocabulary, lambda: parts(_documents(path, columns), vocabulary))

@@ -13,7 +13,8 @@ import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, reason, shown
 from dlgm_jax.data.lines import ALWAYS, EXPANSION, first_bytes, lines, stem, too_much
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, files_of, found, named, read_words, whole
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, files_of, found, named, whole
+from dlgm_jax.data.vocabularies import read_vocabulary, vocabulary_of
 from dlgm_jax.types import BadInput
 
 MOST_EMPTY = 100_000  # documents or words without entries that a file may claim
@@ -33,15 +34,15 @@ def holds(path: Path) -> bool:
 def source(path: Path, how: Reading) -> Source:
     """A matrix [D, V] with its words in `vocab` or `vocab.txt` beside it; or TopMost's folder. Raises BadInput."""
     if path.is_dir():
-        vocabulary = read_words(how.vocab or found(path, "vocab.txt"))
+        vocabulary = read_vocabulary(how.vocab or found(path, "vocab.txt"), how)
         there = _parts(path)
         if not there:
             raise BadInput(f"{path}: expected train_bow.npz and test_bow.npz, found neither")
         return whole("TopMost", {split: _corpus(file, vocabulary, how) for split, file in there.items()})
-    words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt", "vocabulary.txt")
+    words = vocabulary_of(path, how)
     if words is None:
         raise BadInput(f"{path}: expected its words, one a line, in --vocab or vocab.txt beside it, found none")
-    return whole("SciPy npz", {EVERYTHING: _corpus(path, read_words(words), how)})
+    return whole("SciPy npz", {EVERYTHING: _corpus(path, words, how)})
 
 
 def _parts(folder: Path) -> dict[str, Path]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
-from dlgm_jax.data.source import Document, Reading, Source, parts, read_words
+from dlgm_jax.data.source import Document, Reading, Source, parts
+from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
 
 # A number with zeros in front may be a code, in which they count: it is a class by how it is written.
@@ -25,11 +26,14 @@ def holds(path: Path) -> bool:
 
 
 def source(path: Path, how: Reading) -> Source:
-    """A file; without a vocabulary the words are the ids that occur, from 0. Raises BadInput without an index base."""
+    """A file, its words from `vocab` or a file beside it, else the ids that occur, from 0. Raises BadInput without an
+    index base.
+    """
     if how.index_base not in (0, 1):
         raise BadInput(f"--index_base: expected 0 or 1, where the ids of {path.name} begin, found {how.index_base}")
-    ids = None if how.vocab else pairs.ids_that_occur(path, skipped=1)
-    vocabulary = read_words(how.vocab) if how.vocab else tuple(str(word - how.index_base) for word in ids or ())
+    words = vocabulary_of(path, how)
+    ids = None if words else pairs.ids_that_occur(path, skipped=1)
+    vocabulary = words or tuple(str(word - how.index_base) for word in ids or ())
     if not vocabulary:
         raise BadInput(f"{path}: expected documents with words, found none")
     columns = None if ids is None else {word: column for column, word in enumerate(ids)}

@@ -11,7 +11,8 @@ from pathlib import Path
 from dlgm_jax.data.corpus import MAX_COUNT, shown
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import OPENED, lines, stem
-from dlgm_jax.data.source import Document, Reading, Source, files_of, found, parts, read_words
+from dlgm_jax.data.source import Document, Reading, Source, files_of, parts
+from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
 
 NAME = re.compile(rf"(?i)docword(?:\.(.+))?\.txt(?:{'|'.join(map(re.escape, OPENED))})?")
@@ -43,7 +44,10 @@ def source(path: Path, how: Reading) -> Source:
 
 
 def _vocabulary(docword: Path, name: str, how: Reading) -> tuple[str, ...]:
-    return read_words(how.vocab or found(docword.parent, f"vocab.{name}.txt" if name else "vocab.txt"))
+    words = vocabulary_of(docword, how, *([f"vocab.{name}.txt"] if name else []))
+    if words is None:
+        raise BadInput(f"{docword}: expected its words in --vocab or vocab.{name}.txt beside it, found none")
+    return words
 
 
 def _docwords(folder: Path) -> list[Path]:
