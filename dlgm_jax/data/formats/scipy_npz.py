@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, reason, shown
+from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import ALWAYS, EXPANSION, lines, stem, too_much
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
 from dlgm_jax.types import BadInput
@@ -50,11 +51,12 @@ def _corpus(path: Path, vocabulary: tuple[str, ...], how: Reading) -> Corpus:
         return Corpus(counts, vocabulary, names, _labels(labels, len(names)) if labels else None)
 
 
-def _labels(path: Path, number: int) -> tuple[str, ...]:
-    labels = tuple(label.strip() for label in lines(path))
+def _labels(path: Path, number: int) -> tuple[str, ...] | None:
+    """One label a line, blank where it is missing; None where all are."""
+    labels = tuple(label_of(line.strip(), f"{path}:{place}") for place, line in enumerate(lines(path), 1))
     if len(labels) != number:
         raise BadInput(f"{path}: expected {number} labels, one for each document, found {len(labels)}")
-    return labels
+    return labels if any(labels) else None
 
 
 def load(path: Path) -> Any:
