@@ -10,9 +10,10 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.formats import tenx
 from dlgm_jax.data.formats.pairs import number
 from dlgm_jax.data.lines import begins, lines, stem
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, named, read_words, whole
 from dlgm_jax.types import BadInput
 
 BANNER = "%%MatrixMarket"
@@ -31,13 +32,13 @@ def holds(path: Path) -> bool:
 
 
 def source(path: Path, how: Reading) -> Source:
-    """A file, documents in rows unless `transposed`; or a 10x folder (genes in rows). Raises BadInput."""
-    if path.is_dir():
-        genes, cells = _genes(path), read_words(found(path, "barcodes.tsv"))
-        counts = _matrix(found(path, "matrix.mtx")).T
-        vocabulary = read_words(genes or found(path, "features.tsv"), first_field=True)
-        with named(path):
-            return whole("10x", {EVERYTHING: Corpus(counts, vocabulary, _sized(cells, counts.shape[0]))})
+    """A file, documents in rows unless `transposed`; or what 10x writes (genes in rows). Raises BadInput."""
+    sample = tenx.files(path, how)
+    if sample:
+        return whole("10x", {EVERYTHING: tenx.corpus(_matrix(sample.matrix), sample, how)})
+    for flag in ("words", "feature_type"):
+        if getattr(how, flag):
+            raise BadInput(f"{path}: expected --{flag} to go with 10x files, found no features.tsv and barcodes.tsv")
     counts = _matrix(path).T if how.transposed else _matrix(path)
     words = how.vocab or beside(path.parent, f"{stem(path)}.vocab", "vocab.txt")
     vocabulary = read_words(words) if words else tuple(map(str, range(counts.shape[1])))
@@ -48,12 +49,6 @@ def source(path: Path, how: Reading) -> Source:
 
 def _genes(folder: Path) -> Path | None:
     return beside(folder, "features.tsv", "genes.tsv")
-
-
-def _sized(names: tuple[str, ...], documents: int) -> tuple[str, ...]:
-    if len(names) != documents:
-        raise BadInput(f"expected {documents} names in barcodes.tsv, found {len(names)}")
-    return names
 
 
 def _matrix(path: Path) -> Any:
