@@ -32,7 +32,7 @@ INPUT_FLAGS = {
 READS = {  # the flags that a format reads
     "compact": (),
     "dense": ("transposed",),
-    "hdf5": ("label", "words", "layer"),
+    "hdf5": ("label", "words", "layer", "feature_type"),
     "ldac": ("vocab",),
     "lyrl2004": ("vocab",),
     "mtx": ("vocab", "transposed", "words", "feature_type"),

@@ -108,7 +108,7 @@ def own() -> dict[str, Case]:
     feat = (b"4 1:2 3:1\n7 2:1 2:3\n4\n", b"1:1\n\n3:4\r\n", MARK + b"x/y 4:2147483647\r\n")
     svm = (b"1 1:2 3:1 # remark\n-1 qid:3 2:1\n", MARK + b"0.5 4:1\r\n")
     docword = (b"6\n4\n4\n1 1 2\n1 3 1\n2 2 3\n4 1 1\n", b"1000002\n4\n2\n1 1 2147483647\n1 1 1\n")
-    tenx = {"matrix.mtx": (MTX,), "features.tsv": (b"a\tx\nb\ty\nc\nd\ne\nf\n",), "barcodes.tsv": (WORDS,)}
+    tenx = {"matrix.mtx": (MTX,), "features.tsv": (b"a\tx\nb\ty\nc\t\nd\tx\ne\tz z\nf\tx\n",), "barcodes.tsv": (WORDS,)}
     stars = b"userId,movieId,rating,timestamp\n7,1,4.5,0\n7,2,1.0,0\n8,3,0.5,0\n"
     films = b'movieId,title,genres\n1,"Heat, The (1995)",Crime|War\n2,Twin,Drama\n3,Twin,War\n'
     codes = b"PATIENT,CODE,DESCRIPTION\na,1,Stress\nb,2,Cold  x\n"

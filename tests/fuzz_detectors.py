@@ -46,7 +46,9 @@ def ask_all(folder: Path) -> None:
             looks_like(path, Reading())
         except BadInput as error:
             said = str(error)
-            assert said.splitlines() == [said] and str(path) in said and len(said) - len(str(path)) < 300, said
+            assert said.splitlines() == [said], said
+            assert str(path) in said, said
+            assert len(said) - len(str(path)) < 300, said
 
 
 def agrees(name: str) -> Callable[[Path], object]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -147,6 +147,12 @@ def reason(error: Exception) -> str:
     """What an error of another library says, on one line and not too long."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(c if c.isprintable() else "?" for c in text[:300])
+
+
+def listed(names: Iterable[str], most: int = 8) -> str:
+    """Names by commas, up to `most` of them, such that they fit one line."""
+    texts = [name if name.isprintable() and 0 < len(name) <= 40 else shown(name) for name in names]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def check_words(vocabulary: Sequence[str]) -> None:

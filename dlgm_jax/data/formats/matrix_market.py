@@ -11,9 +11,10 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.formats import tenx
 from dlgm_jax.data.formats.pairs import number, told_by
 from dlgm_jax.data.lines import lines, stem
-from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, found, named, read_words, whole
+from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
 
@@ -28,34 +29,24 @@ MOST_EMPTY = 100_000  # rows or columns without entries that a file may claim
 def holds(path: Path) -> bool:
     """Whether a file begins with the banner, or a folder holds matrix.mtx and its genes."""
     if os.path.isdir(path):
-        return beside(path, "matrix.mtx") is not None and _genes(path) is not None
+        return tenx.holds(path)
     rows, _ = told_by(path)
     return bool(rows) and rows[0][0].lower().startswith(BANNER.lower())
 
 
 def source(path: Path, how: Reading) -> Source:
-    """A file, documents in rows unless `transposed`; or a 10x folder (genes in rows). Raises BadInput."""
-    if path.is_dir():
-        genes, cells = _genes(path), read_words(found(path, "barcodes.tsv"))
-        counts = _matrix(found(path, "matrix.mtx")).T
-        vocabulary = read_words(genes or found(path, "features.tsv"), first_field=True)
-        with named(path):
-            return whole("10x", {EVERYTHING: Corpus(counts, vocabulary, _sized(cells, counts.shape[0]))})
+    """A file, documents in rows unless `transposed`; or what 10x writes (genes in rows). Raises BadInput."""
+    sample = tenx.files(path, how)
+    if sample:
+        return whole("10x", {EVERYTHING: tenx.corpus(_matrix(sample.matrix), sample, how)})
+    for flag in ("words", "feature_type"):
+        if getattr(how, flag):
+            raise BadInput(f"{path}: expected --{flag} to go with 10x files, found no features.tsv and barcodes.tsv")
     counts = _matrix(path).T if how.transposed else _matrix(path)
     vocabulary = vocabulary_of(path, how) or tuple(map(str, range(counts.shape[1])))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
     with named(path):
         return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})
-
-
-def _genes(folder: Path) -> Path | None:
-    return beside(folder, "features.tsv", "genes.tsv")
-
-
-def _sized(names: tuple[str, ...], documents: int) -> tuple[str, ...]:
-    if len(names) != documents:
-        raise BadInput(f"expected {documents} names in barcodes.tsv, found {len(names)}")
-    return names
 
 
 def _matrix(path: Path) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, reason, shown
+from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import ALWAYS, EXPANSION, first_bytes, lines, stem, too_much
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, files_of, found, named, whole
 from dlgm_jax.data.vocabularies import read_vocabulary, vocabulary_of
@@ -70,11 +71,12 @@ def _corpus(path: Path, vocabulary: tuple[str, ...], how: Reading) -> Corpus:
         return Corpus(counts, vocabulary, names, _labels(labels, len(names)) if labels else None)
 
 
-def _labels(path: Path, number: int) -> tuple[str, ...]:
-    labels = tuple(label.strip() for label in lines(path))
+def _labels(path: Path, number: int) -> tuple[str, ...] | None:
+    """One label a line, blank where it is missing; None where all are."""
+    labels = tuple(label_of(line.strip(), f"{path}:{place}") for place, line in enumerate(lines(path), 1))
     if len(labels) != number:
         raise BadInput(f"{path}: expected {number} labels, one for each document, found {len(labels)}")
-    return labels
+    return labels if any(labels) else None
 
 
 def load(path: Path) -> Any:
