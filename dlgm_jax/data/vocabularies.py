@@ -50,7 +50,10 @@ def read_vocabulary(path: Path, how: Reading) -> tuple[str, ...]:
     for number, row in enumerate(rows, 1):
         if not row.strip():
             raise BadInput(f"{path}:{number}: expected a word, found an empty line")
-    words = _of_ids(rows, path, how) or _first_fields(rows, path, how) or [row.strip() for row in rows]
+    if path.name.startswith("vocab.new"):  # NVDM's: a word and its frequency, always
+        words = [row.split()[0] for row in rows]
+    else:
+        words = _of_ids(rows, path, how) or _first_fields(rows, path, how) or [row.strip() for row in rows]
     check_distinct(words, str(path))
     return tuple(words)
 
@@ -87,7 +90,10 @@ def _first_fields(rows: list[str], path: Path, how: Reading) -> list[str] | None
     if headed:
         how.note(f"{path.name}: the first line, {shown(rows[0])}, is a header and no word.")
     words = [found[0].strip() for found in fields[headed:]]
-    if not tabs and (len(set(words)) < len(words) or not all(map(_of_counts, fields[headed:]))):  # as "windows 95"
+    if not tabs and not all(map(_of_counts, fields[headed:])):
+        return None
+    if not tabs and len(set(words)) < len(words):  # as "windows 95" and "windows 98"
+        how.note(f"{path.name}: each line is a word, its number too, since {shown(words[0])} and others would repeat.")
         return None
     if "" in words:
         raise BadInput(f"{path}:{headed + words.index('') + 1}: expected a word first, found none")

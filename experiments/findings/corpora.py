@@ -1,7 +1,6 @@
 """What the model makes of its documents: units in use, documents near each other, labels."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -170,8 +169,8 @@ def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.
     projected = {name: svd.transform(tfidf_rows(corpus.counts, model.run.idf)) for name, corpus in corpora.items()}
     rows = []
     for title, found in (("posterior means", means), (f"tf-idf, SVD to {projected['train'].shape[1]}", projected)):
-        known = (with_labels(found[name], corpora[name].labels or ()) for name in ("train", "test"))
-        scores = label_scores(*chain(*known))
+        known = {name: with_labels(found[name], corpora[name].labels or ()) for name in ("train", "test")}
+        scores = label_scores(*known["train"], *known["test"])
         rows.append((title, 100 * scores.neighbours, 100 * scores.linear))
     note = (
         f"Percent of {sum(map(bool, test.labels or ())):,} test documents whose label is found from "

@@ -54,7 +54,7 @@ def test_bad_input_is_one_line(tmp_path, form, text, message):
         index_base=1 if form.endswith("base") else None, vocab=tmp_path / "vocab.txt" if form == "npz" else None
     )
     name = {"parquet": "triplets"}.get(form, form.split()[0])
-    if form == "ldac":
+    if form.startswith(("ldac", "svmlight")):  # which take the words beside them
         (tmp_path / "vocab.txt").unlink()
     with pytest.raises(BadInput, match=message) as caught:
         in_memory(open_input(tmp_path / "file", name, how))
