@@ -9,6 +9,7 @@ import numpy as np
 from dlgm_jax.data import compact
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats import (
+    dense,
     hdf5,
     ldac,
     lyrl2004,
@@ -38,12 +39,13 @@ FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether i
     "triplets": triplets,
     "ldac": ldac,
     "svmlight": svmlight,
+    "dense": dense,
 }
 TEXT = "text"
 OF_WORDS = (TEXT, "lyrl2004")  # read as words, others as counts
 TABLES = frozenset((".csv", ".tsv"))
 OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables", "lyrl2004")
-OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight")
+OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight", "dense")
 
 
 def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
