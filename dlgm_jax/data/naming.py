@@ -32,15 +32,22 @@ def renamed(ids: Iterable[str], names: dict[str, str], where: Path, unnamed: Cal
     return list(owners)
 
 
+def one_each(rows: Iterable[tuple[str, list[str]]], what: str) -> dict[str, str]:
+    """What stands beside each id, from (file:line, [id, what]). Raises BadInput where that is two things for one id."""
+    found: dict[str, str] = {}
+    for where, (key, value) in rows:
+        if value and not key:
+            raise BadInput(f"{where}: expected an id, found none for {shown(value)}")
+        if key and found.setdefault(key, value) != value:
+            raise BadInput(
+                f"{where}: expected one {what} of {shown(key)}, found {shown(found[key])} and {shown(value)}"
+            )
+    return found
+
+
 def collected(rows: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
-    """The name of each id, from (file:line, [id, name]). Raises BadInput for an id with two names."""
-    names: dict[str, str] = {}
-    for where, (key, name) in rows:
-        if name and not key:
-            raise BadInput(f"{where}: expected an id, found none for {shown(name)}")
-        if names.setdefault(key, name) != name:
-            raise BadInput(f"{where}: expected one name of {shown(key)}, found {shown(names[key])} and {shown(name)}")
-    return {key: name for key, name in names.items() if name}
+    """The name of each id that has one, from (file:line, [id, name]). Raises BadInput for an id with two names."""
+    return {key: name for key, name in one_each(rows, "name").items() if name}
 
 
 def read_names(path: Path, word_column: str, ids: Collection[str], how: Reading) -> dict[str, str]:

@@ -94,6 +94,11 @@ def _open(path: Path, how: Reading) -> Dense:
     delimited.note_delimiter(path, delimiter, how)
     names = list(map(delimited.plain, header.fields))
     short = len(first.fields) == len(names) + 1
+    if short and _heads_names(names[0]):  # the counts could be shifted
+        raise BadInput(
+            f"{path}:{first.line}: expected {len(names)} fields, as the header has, which begins with a heading of "
+            f"names, {shown(names[0])}; found {len(first.fields)}"
+        )
     heading, words = (None, names) if short else (names[0], names[1:])
 
     def behind() -> Iterator[Row]:
