@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from dlgm_jax.data.class_files import labelled, read_labels
 from dlgm_jax.data.inputs import FORMATS, TEXT, open_input
 from dlgm_jax.data.source import Part, Reading, Source
 from dlgm_jax.data.text import Texts
@@ -49,7 +50,10 @@ READS = {  # the flags that a format reads
 
 def check_reading(command: Command, form: str) -> None:
     """Raises BadInput for a flag that says how to read an input, and that is not read of this format."""
-    for flag in INPUT_FLAGS.keys() - {"format", "labels"}:  # --labels go with every format
+    with_labels = bool(command.own.get("labels"))
+    for flag in [name for name in INPUT_FLAGS if name not in ("format", "labels")]:  # --labels go with every format
+        if flag == "label" and with_labels:
+            continue
         if command.own[flag] and flag not in READS.get(form, INPUT_FLAGS):
             formats = ", ".join(name for name, flags in READS.items() if flag in flags)
             raise BadInput(f"--{flag}: expected to go with {formats}, found an input that is read as {form}")
@@ -69,7 +73,7 @@ def reading(command: Command) -> Reading:
         index_base=int(base) if base else None,
         columns=columns,
         transposed=own["transposed"],
-        label=own["label"],
+        label="" if own.get("labels") else own["label"],  # with --labels, --label is a column of that file
         words=own["words"],
         feature_type=own["feature_type"],
         layer=own["layer"],
@@ -89,7 +93,8 @@ def telling(how: Reading) -> Iterator[None]:
 
 def opened_with_labels(command: Command, path: Path, form: str, how: Reading) -> Source | Texts:
     """An input, with the labels of --labels where it is given. Raises BadInput."""
-    return open_input(path, form, how)
+    opened, file = open_input(path, form, how), command.own["labels"]
+    return labelled(opened, read_labels(Path(file), command.own["label"], how), how) if file else opened
 
 
 def progress(items: Iterable, what: str) -> Iterator:

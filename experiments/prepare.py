@@ -141,7 +141,7 @@ def check(command: Command, form: str) -> None:
             raise BadInput(f"--{flag}: expected to go with texts, found an input that is read as {form}")
     if form in OF_WORDS and own["vocab"] and (own["vocab_size"] or own["min_count"] or own["keep"]):
         raise BadInput("--vocab: expected to go without --vocab_size, --min_count and --keep, found one of them too")
-    for flag in ("test", "vocab"):
+    for flag in ("test", "vocab", "labels", "names"):
         if own[flag] and not Path(own[flag]).exists():
             raise BadInput(f"--{flag}: expected a file, found no {own[flag]}")
 

@@ -44,7 +44,7 @@ OWN_FLAGS = {
     "workdir": (None, "the folder of the run"),
     "input": (None, "a file or a folder, of any format that prepare takes"),
     "output": (None, "the new file: .npz, .csv or .parquet"),
-} | INPUT_FLAGS
+} | {name: flag for name, flag in INPUT_FLAGS.items() if name != "labels"}
 SETTINGS = ["precision", "psi_beta1", "eval_M", "eval_refiner", "eval_psi_learning_rate", "eval_samples"]
 DIRECTIONS, SHOWN, WORDS = 20, 3, 3  # directions that are named, of a document, and words of each
 

@@ -12,6 +12,7 @@ from dlgm_jax.data import compact
 from dlgm_jax.data.corpus import Corpus, shown
 from dlgm_jax.data.folders import text_files
 from dlgm_jax.data.formats import (
+    dense,
     hdf5,
     ldac,
     lyrl2004,
@@ -43,6 +44,7 @@ FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether i
     "triplets": triplets,
     "ldac": ldac,
     "svmlight": svmlight,
+    "dense": dense,
 }
 TEXT = "text"
 OF_WORDS = (TEXT, "lyrl2004")  # read as words, others as counts
@@ -52,7 +54,7 @@ KNOWN_FOLDERS = (
     "RCV1-v2 (lyrl2004_tokens_NAME.dat), MovieLens, Synthea, MIMIC-III"
 )
 OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables", "lyrl2004")
-OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight")
+OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight", "dense")
 UNPACKED = ("HDF5", "Parquet", "a zip archive")  # are not read inside an archive
 OF_BYTES = ("hdf5", "npz", "triplets")  # told by their first bytes; triplets where they are Parquet
 
@@ -109,7 +111,8 @@ def _text_like(path: Path, data: bytes, how: Reading) -> str:
     if TABLES.intersection(map(str.lower, path.suffixes)):
         raise BadInput(
             f"{path}: expected a table with the columns document, word and, if there is one, count, or --columns that "
-            "name them; --format=text would read its lines as texts"
+            "name them (by numbers, where there is no header), or --format=dense for one of documents x words; "
+            "--format=text would read its lines as texts"
         )
     if data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b'{"'):
         how.note(f"{path} looks like JSON and is read as plain text, since its name does not end in .json or .jsonl.")

@@ -9,7 +9,8 @@ from dlgm_jax.data.lines import lines
 from dlgm_jax.types import BadInput
 
 CODE = re.compile(r"[0-9EV][0-9]{2,4}\.?[0-9]{0,2}")
-HEADING = re.compile(r"([0-9]+)(\.[0-9]+)*\s+\S")
+HEADING = re.compile(r"([1-9][0-9]*)(\.[0-9]+)*\s+\S")
+LAST = 99  # chapter; a longer number is a code that is not indented
 
 
 def plain(code: str) -> str:
@@ -20,14 +21,14 @@ def plain(code: str) -> str:
 def read_fine_groups(path: str | Path) -> dict[str, int]:
     """Code without dot -> CCS group, from lines of codes (`icd9_grp_file`; what follows a # is left out).
 
-    A code that stands in two groups keeps the first. Raises BadInput with file and line.
+    Raises BadInput with file and line, also for a code that stands in two groups.
     """
     groups: dict[str, int] = {}
     for number, line in enumerate(lines(path), 1):
         for code in line.partition("#")[0].split():
             if not CODE.fullmatch(code):
                 raise BadInput(f"{path}:{number}: expected ICD-9 codes, found {shown(code)}")
-            groups.setdefault(plain(code), number)
+            _put(groups, code, number, f"{path}:{number}")
     if not groups:
         raise BadInput(f"{path}: expected groups of ICD-9 codes, found none")
     return groups
@@ -36,23 +37,30 @@ def read_fine_groups(path: str | Path) -> dict[str, int]:
 def read_coarse_groups(path: str | Path) -> dict[str, int]:
     """Code without dot -> chapter of the multi-level CCS (`ccs_coarsest`: headings `1.1.1 name`, codes indented).
 
-    Raises BadInput with file and line.
+    Raises BadInput with file and line, also for a code that stands in two chapters.
     """
     groups: dict[str, int] = {}
     chapter = None
     for number, line in enumerate(lines(path), 1):
         heading = HEADING.match(line)
         if heading:
-            chapter = whole_number(heading[1], "a chapter", f"{path}:{number}")
+            chapter = whole_number(heading[1], "a chapter", f"{path}:{number}", most=LAST)
         elif line.strip():
             if chapter is None or not line[:1].isspace():
                 raise BadInput(f"{path}:{number}: expected a heading as 1.1 or indented codes, found {shown(line)}")
             for code in line.split():
-                if CODE.fullmatch(code):
-                    groups.setdefault(plain(code), chapter)
+                if not CODE.fullmatch(code):
+                    raise BadInput(f"{path}:{number}: expected ICD-9 codes under a heading, found {shown(code)}")
+                _put(groups, code, chapter, f"{path}:{number}")
     if not groups:
         raise BadInput(f"{path}: expected chapters of ICD-9 codes, found none")
     return groups
+
+
+def _put(groups: dict[str, int], code: str, group: int, where: str) -> None:
+    """Adds a code to its group. Raises BadInput when it is in another one."""
+    if groups.setdefault(plain(code), group) != group:
+        raise BadInput(f"{where}: expected each code in one group, found {shown(code)}, which was in another before")
 
 
 def read_relations(path: str | Path) -> list[tuple[str, str]]:
@@ -63,7 +71,7 @@ def read_relations(path: str | Path) -> list[tuple[str, str]]:
     pairs = []
     for number, line in enumerate(lines(path), 1):
         drug, colon, diseases = line.strip().partition(":")
-        if line.strip() and not (drug.strip() and colon):
+        if line.strip() and not (drug.strip() and colon and ":" not in diseases):
             raise BadInput(f"{path}:{number}: expected drug:disease,disease, found {shown(line)}")
         pairs += [(drug.strip(), disease.strip()) for disease in diseases.split(",") if disease.strip()]
     if not pairs:

@@ -105,7 +105,7 @@ def of_the_films(model: Learned, folder: Path) -> tuple[Any, list[set[str]]]:
     absent = [title for title in model.vocabulary if title not in column]
     if absent:
         raise BadInput(f"--input: expected the films of the run, found no {absent[0]!r} in {folder}")
-    kinds = [genres.get(title.rpartition(" #")[0] or title, genres.get(title, set())) for title in model.vocabulary]
+    kinds = [genres.get(title, set()) for title in model.vocabulary]
     return everything.counts[:, [column[title] for title in model.vocabulary]], kinds
 
 

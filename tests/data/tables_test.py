@@ -23,7 +23,8 @@ def test_movielens_counts_half_stars(tmp_path):
     assert corpus.counts.toarray().tolist() == [[9, 2, 0], [10, 0, 1]]
     assert tables.read_genres(tmp_path / "ml") == {
         "Heat, The (1995)": {"Crime", "War"},
-        "Twin (1990)": {"Drama", "War"},
+        "Twin (1990) #2": {"Drama"},
+        "Twin (1990) #3": {"War"},
     }
 
 

@@ -1,12 +1,12 @@
 """Counts from tables of events: films that users rated, codes that patients had."""
 
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dlgm_jax.data import columns, delimited, naming
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.formats.triplets import gathered, rows
+from dlgm_jax.data.formats.triplets import Event, gathered
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, whole
 from dlgm_jax.types import BadInput
 
@@ -29,81 +29,134 @@ def holds(path: Path) -> bool:
 
 def source(folder: Path, how: Reading) -> Source:
     """All documents of a folder."""
-    return whole("tables of patients or films", {EVERYTHING: read(folder)})
+    return whole("tables of patients or films", {EVERYTHING: read(folder, how)})
 
 
-def read(folder: str | Path) -> Corpus:
+def read(folder: str | Path, how: Reading | None = None) -> Corpus:
     """MovieLens (ratings.csv, movies.csv), Synthea (conditions.csv ...) or MIMIC-III (DIAGNOSES_ICD.csv), by what the
     folder holds. Raises BadInput.
     """
-    folder = Path(folder)
+    folder, how = Path(folder), how or Reading()
     if find(folder, "ratings") and find(folder, "movies"):
-        return read_movielens(folder)
+        return read_movielens(folder, how)
     if find(folder, "DIAGNOSES_ICD"):
-        return read_mimic(folder)
+        return read_mimic(folder, how)
     if find(folder, "conditions"):
-        return read_synthea(folder)
+        return read_synthea(folder, how)
     raise BadInput(
         f"{folder}: expected ratings.csv and movies.csv (MovieLens), conditions.csv (Synthea) or DIAGNOSES_ICD.csv "
         "(MIMIC-III), plain or compressed, found none of them"
     )
 
 
-def read_movielens(folder: Path) -> Corpus:
+def read_movielens(folder: Path, how: Reading) -> Corpus:
     """Users over films: a rating counts its half stars, 1 to 10. Films have titles, and ids where two share one."""
-    titles = {row["movieId"]: row["title"].strip() for _, row in _rows(folder, "movies", ("movieId", "title"))}
-    shared = {title for title, number in Counter(titles.values()).items() if number > 1}
-    events = []
-    for where, row in _rows(folder, "ratings", ("userId", "movieId", "rating")):
-        film = row["movieId"]
-        title = titles.get(film, f"film {film}")
-        events.append((row["userId"], f"{title} #{film}" if title in shared else title, _half_stars(row, where)))
-    return gathered(events, folder)
+    titles = _titles_of_films(folder, how)
+    rows = 0
+
+    def events() -> Iterator[Event]:
+        nonlocal rows
+        for where, (user, film, rating) in _rows(folder, "ratings", ("userId", "movieId", "rating"), how):
+            if not (user and film):
+                raise BadInput(f"{where}: expected a user and a film, found {shown(user)} and {shown(film)}")
+            rows += 1
+            yield user, film, _half_stars(rating, where)
+
+    def rename(films: list[str]) -> list[str]:
+        if untitled := sum(film not in titles for film in films):
+            how.note(f"{untitled:,} films of {folder} have no title in movies.csv and are called `film` and their id.")
+        return naming.renamed(films, titles, folder, "film {}".format)
+
+    corpus = gathered(events(), folder, rename)
+    if again := rows - corpus.counts.nnz:
+        how.note(f"{again:,} ratings of {folder} are of a film that the same user rated before: their stars add up.")
+    return corpus
 
 
 def read_genres(folder: str | Path) -> dict[str, set[str]]:
-    """Title -> genres of MovieLens's films; titles that two films share hold the genres of both."""
-    genres: dict[str, set[str]] = {}
-    for _, row in _rows(Path(folder), "movies", ("title", "genres")):
-        genres.setdefault(row["title"].strip(), set()).update(row["genres"].split("|"))
-    return genres
+    """Genres of MovieLens's films, by the names that they have in the corpus."""
+    folder, how = Path(folder), Reading()
+    titles = _titles_of_films(folder, how)
+    genres = naming.collected(_rows(folder, "movies", ("movieId", "genres"), how))
+    return {title: set(filter(None, genres.get(film, "").split("|"))) for film, title in titles.items()}
 
 
-def read_synthea(folder: Path) -> Corpus:
+def read_synthea(folder: Path, how: Reading) -> Corpus:
     """Patients over the descriptions of their codes, each code counted as often as it was recorded."""
-    events = []
-    for name in SYNTHEA:
-        if find(folder, name):
-            table = _rows(folder, name, ("PATIENT", "DESCRIPTION"))
-            events += [(row["PATIENT"], " ".join(row["DESCRIPTION"].split()), 1) for _, row in table]
-    return gathered([event for event in events if event[1]], folder)
+    codes: dict[str, set[str]] = {}
+    events = [event for name in SYNTHEA for event in _recorded(folder, name, codes, how)]
+    if several := sum(len(those) > 1 for those in codes.values()):
+        how.note(f"{several:,} descriptions of {folder} are of more than one code each: these codes count as one word.")
+    return gathered(events, folder)
 
 
-def read_mimic(folder: Path) -> Corpus:
+def _recorded(folder: Path, name: str, codes: dict[str, set[str]], how: Reading) -> Iterator[Event]:
+    """The codes of one of Synthea's tables, if it is there; `codes` keeps those of each description."""
+    path, missing = find(folder, name), 0
+    if not path:
+        return
+    has_codes = bool(columns.places(_open(path, ("PATIENT", "DESCRIPTION"), how).names, "CODE"))
+    wanted = ("PATIENT", "DESCRIPTION", *["CODE"] * has_codes)
+    for where, (patient, text, *code) in _rows(folder, name, wanted, how):
+        if not patient:
+            raise BadInput(f"{where}: expected a patient, found none")
+        description = " ".join(text.split())
+        missing += not description
+        if description:
+            codes.setdefault(description, set()).update(code)
+            yield patient, description, 1
+    if missing:
+        how.note(f"{missing:,} rows of {path} have no description and are left out.")
+
+
+def read_mimic(folder: Path, how: Reading) -> Corpus:
     """Patients over the ICD-9 codes of their diagnoses, without dots."""
-    table = _rows(folder, "DIAGNOSES_ICD", ("SUBJECT_ID", "ICD9_CODE"))
-    return gathered(((row["SUBJECT_ID"], code, 1) for _, row in table if (code := row["ICD9_CODE"].strip())), folder)
+    missing = 0
+
+    def events() -> Iterator[Event]:
+        nonlocal missing
+        for where, (patient, code) in _rows(folder, "DIAGNOSES_ICD", ("SUBJECT_ID", "ICD9_CODE"), how):
+            if not patient:
+                raise BadInput(f"{where}: expected a patient, found none")
+            missing += not code
+            if code:
+                yield patient, code, 1
+
+    corpus = gathered(events(), folder)
+    if missing:
+        how.note(f"{missing:,} rows of {folder}/DIAGNOSES_ICD.csv have no code and are left out.")
+    return corpus
 
 
 def read_titles(folder: str | Path) -> dict[str, str]:
     """ICD-9 code -> title, of MIMIC-III's table of diagnoses. Raises BadInput when it is not there."""
-    table = _rows(Path(folder), "D_ICD_DIAGNOSES", ("ICD9_CODE", "LONG_TITLE"))
-    return {row["ICD9_CODE"].strip(): " ".join(row["LONG_TITLE"].split()) for _, row in table}
+    rows = _rows(Path(folder), "D_ICD_DIAGNOSES", ("ICD9_CODE", "LONG_TITLE"), Reading())
+    return naming.collected((where, [code, " ".join(title.split())]) for where, (code, title) in rows)
 
 
-def _rows(folder: Path, name: str, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(file:line, row) of a table. Raises BadInput when it is not there."""
+def _titles_of_films(folder: Path, how: Reading) -> dict[str, str]:
+    """Distinct titles by ids."""
+    return naming.distinct(naming.collected(_rows(folder, "movies", ("movieId", "title"), how)))
+
+
+def _rows(folder: Path, name: str, wanted: Sequence[str], how: Reading) -> Iterator[tuple[str, list[str]]]:
+    """(file:line, the wanted fields) of each row of a table. Raises BadInput when it is not there."""
     path = find(folder, name)
     if path is None:
         raise BadInput(f"{folder}: expected a table {name}.csv (or .gz), found none")
-    return rows(path, columns)
+    table = _open(path, wanted, how)
+    return delimited.read_rows(table, columns.chosen(table.names, wanted, f"{path}:{table.line}"))
 
 
-def _half_stars(row: dict[str, str], where: str) -> int:
+def _open(path: Path, wanted: Sequence[str], how: Reading) -> delimited.Table:
+    return delimited.open_table(path, how, lambda header: columns.have(header, wanted))
+
+
+def _half_stars(rating: str, where: str) -> int:
     try:
-        halves = float(row["rating"]) * STEPS
+        halves = float(rating) * STEPS
     except ValueError:
         halves = -1.0
     if not (halves.is_integer() and 0 < halves <= 10):
-        raise BadInput(f"{where}: expected a rating from 0.5 to 5 in half stars, found {shown(row['rating'])}")
+        raise BadInput(f"{where}: expected a rating from 0.5 to 5 in half stars, found {shown(rating)}")
     return int(halves)

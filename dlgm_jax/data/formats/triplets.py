@@ -1,150 +1,158 @@
-"""Tables of (document, word, count): ratings, purchases, patients' codes. CSV with a header, or Parquet."""
+"""Tables of (document, word, count): ratings, purchases, patients' codes. Text with a delimiter, or Parquet."""
 
-import csv
+import os
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, reason, shown
-from dlgm_jax.data.formats.pairs import number
-from dlgm_jax.data.lines import ALWAYS, EXPANSION, beginning, first_bytes, lines, packing, too_much
+from dlgm_jax.data import columns, delimited, naming
+from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.delimited import Table
+from dlgm_jax.data.formats import pairs, parquet
+from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
 
 COLUMNS = ("document", "word", "count")
-ROWS = 4096  # of a Parquet file that are read at once
+RECBOLE = ("user_id", "item_id")  # in its files with the type behind: `user_id:token`
 Event = tuple[str, str, int]  # document, word, count
 
 
+class Events(NamedTuple):
+    """The rows of a table, and the name of the column whose values are the words."""
+
+    rows: Iterable[Event]
+    word_column: str
+
+
 def holds(path: Path) -> bool:
-    """Whether a file is a table with a header of these names, or Parquet."""
-    if is_parquet(path):
-        return True
+    """Whether a file is a table with a header of these names or of RecBole's, or Parquet; never raises."""
     try:
-        header = next(csv.reader(beginning(path).lines[:1]), [])
-    except csv.Error:
+        return parquet.is_parquet(path) or (os.path.isfile(path) and bool(_known(_header(path))))
+    except (BadInput, OSError):
         return False
-    return set(COLUMNS[:2]) <= set(header)
-
-
-def is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet does."""
-    return packing(path) == "" and first_bytes(path, 4) == b"PAR1"
 
 
 def source(path: Path, how: Reading) -> Source:
     """A table; `columns` name document, word and, if there is one, count. A row without a count counts once.
 
-    Rows of the same document and word add up. Raises BadInput with file and line.
+    Rows of the same document and word add up; words get names from the table `names`. Raises BadInput with file and
+    line, or with file and row.
     """
-    columns = how.columns or COLUMNS
-    if not how.columns and COLUMNS[2] not in _header(path):
-        columns = COLUMNS[:2]
-    events = _parquet(path, columns) if is_parquet(path) else _csv(path, columns)
-    return whole("triplets", {EVERYTHING: gathered(events, path)})
+    if len(set(how.columns)) < len(how.columns):
+        raise BadInput(f"--columns: expected different columns, found {','.join(how.columns)} for {path}")
+    found = _parquet(path, how) if parquet.is_parquet(path) else _text(path, how)
+
+    def rename(ids: list[str]) -> list[str]:
+        names = naming.read_names(how.names, found.word_column, dict.fromkeys(ids), how) if how.names else {}
+        return naming.renamed(ids, names, how.names or path)
+
+    return whole("triplets", {EVERYTHING: gathered(found.rows, path, rename)})
 
 
-def gathered(events: Iterable[Event], where: Path) -> Corpus:
-    """Events as a corpus: words from the most frequent down, documents in the order in which they came."""
+def gathered(events: Iterable[Event], where: Path, rename: Callable[[list[str]], list[str]] = list) -> Corpus:
+    """Events as a corpus: words from the most frequent down, documents in the order in which they came.
+
+    `rename` gives the names of words by their ids, all at once and distinct.
+    """
     documents: dict[str, int] = {}
     words: dict[str, int] = {}
-    totals: Counter[str] = Counter()
-    rows, columns, counts = array("q"), array("q"), array("q")
+    rows, places, counts = array("q"), array("q"), array("q")
     for document, word, count in events:
         rows.append(documents.setdefault(document, len(documents)))
-        columns.append(words.setdefault(word, len(words)))
+        places.append(words.setdefault(word, len(words)))
         counts.append(count)
-        totals[word] += count
     if not rows:
         raise BadInput(f"{where}: expected rows, found empty tables")
-    ordered = sorted(totals, key=lambda word: (-totals[word], word))
-    place = np.empty(len(words), np.int64)
-    place[[words[word] for word in ordered]] = np.arange(len(words))
+    names, totals = rename(list(words)), np.zeros(len(words), np.int64)
+    np.add.at(totals, np.asarray(places), np.asarray(counts))
+    ordered = sorted(range(len(words)), key=lambda word: (-totals[word], names[word]))
+    column = np.empty(len(words), np.int64)
+    column[ordered] = np.arange(len(words))
     shape = (len(documents), len(words))
-    matrix = scipy.sparse.coo_matrix((np.asarray(counts), (np.asarray(rows), place[np.asarray(columns)])), shape)
+    matrix = scipy.sparse.coo_matrix((np.asarray(counts), (np.asarray(rows), column[np.asarray(places)])), shape)
     with named(where):
-        return Corpus(matrix, tuple(ordered), tuple(documents))
-
-
-def rows(path: Path, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(file:line, row) of a CSV table. Raises BadInput when it lacks a column or a row is short."""
-    reader = csv.DictReader((f"{line}\n" for line in lines(path)), strict=True)
-    try:
-        names = reader.fieldnames or ()
-        missing = [column for column in columns if column not in names]
-        if missing:
-            raise BadInput(f"{path}:1: expected the columns {', '.join(columns)}, found no {', '.join(missing)}")
-        for row in reader:
-            if any(row[column] is None for column in columns):
-                raise BadInput(f"{path}:{reader.line_num}: expected {len(names)} fields, found fewer")
-            yield f"{path}:{reader.line_num}", row
-    except csv.Error as error:
-        raise BadInput(
-            f"{path}:{reader.reader.line_num}: expected comma-separated values, found: {reason(error)}"
-        ) from error
+        return Corpus(matrix, tuple(names[word] for word in ordered), tuple(documents))
 
 
 def _header(path: Path) -> list[str]:
-    if is_parquet(path):
-        return _opened(path).schema_arrow.names
-    try:
-        return next(csv.reader([next(lines(path), "")]), [])
-    except csv.Error:  # a field too long for a table
-        return []
+    """The names of the columns by the delimiter that gives those that are known, else by none."""
+    _, text = delimited.first_row(path)
+    headers = (delimited.fields_of(text, delimiter) for delimiter in delimited.DELIMITERS)
+    return next((header for header in headers if _known(header)), [])
 
 
-def _csv(path: Path, columns: tuple[str, ...]) -> Iterator[Event]:
-    for where, row in rows(path, columns):
-        document, word, *count = (row[column].strip() for column in columns)
+def _known(header: Sequence[str]) -> tuple[str, ...]:
+    """Those of the known columns that a header has, or none."""
+    if columns.have(header, COLUMNS[:2]):
+        return COLUMNS if columns.places(header, COLUMNS[2]) else COLUMNS[:2]
+    typed = [name for name in header if columns.TYPED.fullmatch(name)]
+    return RECBOLE if columns.have(typed, RECBOLE) else ()
+
+
+def _taken(header: Sequence[str], path: Path, how: Reading) -> tuple[str, ...]:
+    """The columns that are read, with a note where nobody asked for them and others are left."""
+    taken = how.columns or _known(header) or COLUMNS[:2]
+    left = [name for name in header if name and not any(name in _called(header, asked) for asked in taken)]
+    if not how.columns and len(taken) == 2 and left:
+        how.note(
+            f"Each row of {path} counts once: its columns {taken[0]} and {taken[1]} are taken, and "
+            f"{columns.shown_names(left)} not; --columns={','.join(taken)},COLUMN would take counts from a column."
+        )
+    return taken
+
+
+def _called(header: Sequence[str], asked: str) -> list[str]:
+    return [header[place] for place in columns.places(header, asked)]
+
+
+def _text(path: Path, how: Reading) -> Events:
+    table, places = _open_table(path, how)
+    return Events(_rows(table, places), columns.bare(table.names[places[1]]) if table.headed else "")
+
+
+def _open_table(path: Path, how: Reading) -> tuple[Table, list[int]]:
+    """The table, and where its documents, words and, if there are some, counts stand."""
+    numbers = bool(how.columns) and all(name.isascii() and name.isdigit() for name in how.columns)
+    _, text = delimited.first_row(path)
+    named_so = any(columns.have(delimited.fields_of(text, d), how.columns) for d in delimited.DELIMITERS)
+    if numbers and not named_so:
+        places = [pairs.number(name, "numbers of columns", f"--columns of {path}", least=1) - 1 for name in how.columns]
+        if len(set(places)) < len(places):
+            raise BadInput(f"--columns: expected different columns, found {','.join(how.columns)} for {path}")
+        return delimited.open_without_header(path, how, max(places) + 1), places
+    if numbers:
+        how.note(f"--columns={','.join(how.columns)} are taken as names, which the first line of {path} has.")
+    suits = (lambda header: columns.have(header, how.columns)) if how.columns else (lambda header: bool(_known(header)))
+    table = delimited.open_table(path, how, suits)
+    return table, columns.chosen(table.names, _taken(table.names, path, how), f"{path}:{table.line}")
+
+
+def _rows(table: Table, places: list[int]) -> Iterator[Event]:
+    for where, (document, word, *count) in delimited.read_rows(table, places):
         if not (document and word):
-            raise BadInput(f"{where}: expected a document and a word, found {shown(str(row))}")
-        yield document, word, number(count[0].removesuffix(".0"), "a count", where) if count else 1
+            raise BadInput(f"{where}: expected a document and a word, found {shown(document)} and {shown(word)}")
+        yield document, word, pairs.count(count[0], where) if count else 1
 
 
-def _opened(path: Path) -> Any:
-    if find_spec("pyarrow") is None:
-        raise BadInput(f"{path}: expected pyarrow to read Parquet, which is not installed; pip install pyarrow")
-    import pyarrow.parquet
-
-    try:
-        return pyarrow.parquet.ParquetFile(path)
-    except Exception as error:  # pyarrow raises nearly every kind for a damaged file
-        raise BadInput(f"{path}: expected a Parquet file, found: {reason(error)}") from error
+def _parquet(path: Path, how: Reading) -> Events:
+    file = parquet.opened(path)
+    header = file.schema_arrow.names
+    taken = [header[place] for place in columns.chosen(header, _taken(header, path, how), str(path))]
+    if twice := [name for name in taken if header.count(name) > 1]:
+        raise BadInput(f"{path}: expected distinct names of columns, found {shown(twice[0])} twice")
+    return Events(_values(parquet.rows(file, path, taken)), taken[1])
 
 
-def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Event]:
-    file = _opened(path)
-    missing = [column for column in columns if column not in file.schema_arrow.names]
-    if missing:
-        raise BadInput(f"{path}: expected the columns {', '.join(columns)}, found no {', '.join(missing)}")
-    room = max(EXPANSION * path.stat().st_size, ALWAYS)
-    claimed = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-    if max(claimed, file.metadata.num_rows) > room:
-        raise too_much(path)
-    batches = file.iter_batches(ROWS, columns=list(columns))
-    while True:
-        try:
-            batch = next(batches, None)
-            table = batch and batch.to_pydict()
-        except Exception as error:
-            raise BadInput(f"{path}: expected a Parquet file, found: {reason(error)}") from error
-        if table is None:
-            return
-        room -= len(batch or ())
-        if room < 0:
-            raise too_much(path)
-        yield from _events(table, columns, path)
-
-
-def _events(table: dict[str, list], columns: tuple[str, ...], path: Path) -> Iterator[Event]:
-    for document, word, *count in zip(*(table[column] for column in columns)):
-        if document is None or word is None:
-            raise BadInput(f"{path}: expected a document and a word in each row, found none in one")
-        written = str(count[0]) if count else "1"
-        yield str(document), str(word), number(written.removesuffix(".0"), "a count", str(path))
+def _values(rows: Iterable[tuple[str, tuple]]) -> Iterator[Event]:
+    for where, values in rows:
+        document, word, *count = (label_of(value, where) for value in values)
+        if not (document and word):
+            raise BadInput(f"{where}: expected a document and a word, found {shown(document)} and {shown(word)}")
+        if count and not count[0]:
+            raise BadInput(f"{where}: expected a count, found none")
+        yield document, word, pairs.count(count[0], where) if count else 1
