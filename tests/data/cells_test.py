@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ TEXT = h5py.string_dtype()
 def corpus(path, form="hdf5", **how):
     """What is read, and the notes."""
     reading = Reading(**how)
-    (part,) = open_input(path, form, reading).read()
+    opened: Any = open_input(path, form, reading)
+    (part,) = opened.read()
     return part.corpus, reading.notes
 
 
@@ -146,7 +148,7 @@ def test_labels_may_be_a_member_that_is_named(arrays):
         "cells.h5: expected a member 'kind' for --label, found the members X, Y"
     )
     assert refused(arrays(), words="symbol") == (
-        "cells.h5: expected --words to go with a file of AnnData or 10x, found one of HDF5"
+        "cells.h5: expected --words to go with a file of AnnData or 10x, found one of HDF5 arrays"
     )
 
 
@@ -314,7 +316,7 @@ def test_what_is_no_whole_hdf5_is_named(stored, tmp_path, monkeypatch, change, m
         (("mod/rna/X", "obs/a", "var/a"), "found MuData; write the modality"),
         (("GRCh38/barcodes", "GRCh38/genes", "GRCh38/data"), "found a 10x file of before 2018"),
         (("model_weights/kernel",), "expected numbers X of cells x genes, found none; the members are model_weights"),
-        (("X/data", "Y"), "expected numbers X of cells x genes, found a group; the members are X, Y"),
+        (("X/data", "Y"), "expected numbers X of cells x genes, found a group or a type; the members are X, Y"),
         ((), "expected numbers X of cells x genes, found none; the members are none"),
     ],
 )
@@ -334,7 +336,7 @@ def test_members_that_cannot_be_read_are_named(stored, arrays):
     with h5py.File(path, "r+") as file:
         del file["X"]
         file["X"] = COUNTS[:3]
-    assert refused(path).startswith("cells.h5ad: expected X, layers, obs and var to be of the same cells and genes")
+    assert refused(path).startswith("cells.h5ad: expected X, layers, obs and var of the same cells and genes")
     path = arrays()
     with h5py.File(path, "w") as file:
         file.create_dataset("X", data=np.arange(10_000).reshape(100, 100), chunks=(100, 100), compression="gzip")
@@ -397,7 +399,7 @@ def test_one_type_of_features_is_read_and_the_others_are_counted(tmp_path):
     [
         (["E1\tA", "E2", "E3\tC"], CELLS, "features.tsv:2: expected as many fields as in line 1, 2, found 1"),
         (["E1\tA", "\tB", "E3\tC"], CELLS, "features.tsv:2: expected an id first, found none"),
-        (["E1\tA", "E1\tB", "E3\tC"], CELLS, "features.tsv:2: expected distinct ids, found 'E1' again, as in"),
+        (["E1\tA", "E1\tB", "E3\tC"], CELLS, "features.tsv:2: expected distinct ids, found 'E1' again, as in row 1"),
         (["E1\tA", "E2\tB"], CELLS, "features.tsv:3: expected a line for each row of the matrix, 3, found 2"),
         (["E1", "E2", "E3", "E4"], CELLS, "features.tsv:4: expected a line for each row of the matrix, 3, found 4"),
         (
@@ -405,7 +407,11 @@ def test_one_type_of_features_is_read_and_the_others_are_counted(tmp_path):
             ["a", "b", "c"],
             "barcodes.tsv:4: expected a line for each column of the matrix, 4, found 3",
         ),
-        (["E1", "E2", "E3"], ["a", "b", "a", "c"], "barcodes.tsv:3: expected distinct ids, found 'a' again, as in"),
+        (
+            ["E1", "E2", "E3"],
+            ["a", "b", "a", "c"],
+            "barcodes.tsv:3: expected distinct ids, found 'a' again, as in row 1",
+        ),
         (["E1", "E2", "E3"], ["a", "", "c", "d"], "barcodes.tsv:2: expected an id, found none"),
     ],
 )
@@ -461,7 +467,7 @@ def test_hdf5_of_10x_is_read_as_its_folder_is(tmp_path):
         assert "left out" in notes[0]
     assert "expected matrix/barcodes to be 4 names" in refused(tenx_hdf5(path, barcodes=np.array([b"a"])))
     assert "expected matrix to be whole" in refused(tenx_hdf5(path, indices=np.full(7, 99)))
-    assert "expected --label to go with a file of AnnData or HDF5" in refused(tenx_hdf5(path), label="x")
+    assert "expected --label to go with a file of AnnData or HDF5 arrays" in refused(tenx_hdf5(path), label="x")
 
 
 def test_blank_lines_of_topmost_are_missing_labels(tmp_path):

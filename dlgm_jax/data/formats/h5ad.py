@@ -61,7 +61,7 @@ def _trouble(path: Path) -> str:
                 except Exception:
                     found = f"found it damaged or not known to anndata {anndata.__version__}"
                     return f"expected to read its member {listed([member])}, {found}"
-    return "expected X, layers, obs and var to be of the same cells and genes, found others"
+    return "expected X, layers, obs and var of the same cells and genes, found members that do not fit"
 
 
 def _counts(cells: Any, path: Path, how: Reading) -> tuple[Any, Any]:

@@ -17,7 +17,7 @@ from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
 
 ROWS = 1000  # of a dense array that are read at once
-ANNDATA, TENX, ARRAYS = "AnnData", "10x", "HDF5"
+ANNDATA, TENX, ARRAYS = "AnnData", "10x", "HDF5 arrays"
 READS = {ANNDATA: ("label", "words", "layer"), TENX: ("words", "feature_type"), ARRAYS: ("label",)}  # flags
 TEXT_OR_NUMBERS = "biufSO"  # kinds of arrays that labels may be
 NOT_READ = {  # members by which files of other programs are known
@@ -84,7 +84,7 @@ def _kind(path: Path) -> str:
 def _arrays(path: Path, how: Reading) -> Corpus:
     import h5py
 
-    with h5py.File(path) as file:
+    with intact(path), h5py.File(path) as file:
         members = list(file)
         there, array = listed(members) or "none", file.get("X")
         if not isinstance(array, h5py.Dataset) or len(array.shape or ()) != 2 or array.dtype.kind not in "biuf":
@@ -130,6 +130,6 @@ def _said(member: Any) -> str:
     """A member of a file in words."""
     if member is None:
         return "none"
-    if not hasattr(member, "dtype"):
-        return "a group"
+    if not hasattr(member, "shape"):
+        return "a group or a type"
     return f"{member.dtype} of shape {member.shape}"

@@ -58,7 +58,7 @@ def corpus(counts: Any, sample: Files, how: Reading) -> Corpus:
             raise BadInput(f"{sample.features}:{place}: expected an id first, found none")
     ids, symbols, types = [*map(list, zip(*table)), [], []][:3]
     cells = [fields[0] for fields in _table(sample.barcodes, counts.shape[1], "column")]
-    check_once(cells, [f"{sample.barcodes}:{place}" for place in range(1, len(cells) + 1)])
+    check_once(cells, range(1, len(cells) + 1), str(sample.barcodes))
     places, words = chosen(Features(str(sample.features), ids, symbols, types), how)
     with named(sample.matrix):
         return Corpus(counts.T.tocsr()[:, places], words, cells)

@@ -1,7 +1,7 @@
 """The features of 10x Genomics's files: genes and, in some, antibodies or guides, with ids, symbols and types."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dlgm_jax.data.corpus import listed, shown
@@ -31,19 +31,19 @@ def chosen(features: Features, how: Reading) -> tuple[list[int], tuple[str, ...]
         if not features.symbols:
             raise BadInput(f"{features.where}: expected symbols in a second field, found one field")
         return columns, by_symbol([features.symbols[column] for column in columns], ids, features.where, how)
-    check_once(ids, [f"{features.where}:{column + 1}" for column in columns])
+    check_once(ids, [column + 1 for column in columns], features.where)
     return columns, tuple(ids)
 
 
-def check_once(names: Sequence[str], places: Sequence[str]) -> None:
-    """Raises BadInput, beginning with its place, for a name that is missing or comes again."""
-    first: dict[str, str] = {}
-    for name, place in zip(names, places):
+def check_once(names: Sequence[str], rows: Iterable[int], where: str) -> None:
+    """Raises BadInput, beginning with `where` and the row, for a name that is missing or comes again."""
+    first: dict[str, int] = {}
+    for name, row in zip(names, rows):
         if not name:
-            raise BadInput(f"{place}: expected an id, found none")
+            raise BadInput(f"{where}:{row}: expected an id, found none")
         if name in first:
-            raise BadInput(f"{place}: expected distinct ids, found {shown(name)} again, as in {first[name]}")
-        first[name] = place
+            raise BadInput(f"{where}:{row}: expected distinct ids, found {shown(name)} again, as in row {first[name]}")
+        first[name] = row
 
 
 def _of_type(features: Features, how: Reading) -> list[int]:

@@ -33,7 +33,7 @@ def corpus(path: Path, how: Reading) -> Corpus:
             raise BadInput(f"{path}: expected matrix/{part} to be {size} names, found an array of {values.shape}")
         texts[part] = [label_of(value, f"{path}: matrix/{part}") for value in values]
     cells, *features = texts.values()
-    check_once(cells, [f"{path}: matrix/barcodes, row {row}" for row in range(1, len(cells) + 1)])
+    check_once(cells, range(1, len(cells) + 1), f"{path}: matrix/barcodes")
     places, words = chosen(Features(f"{path}: matrix/features", *features), how)
     with named(path):
         return Corpus(counts.T.tocsr()[:, places], words, cells)
