@@ -25,7 +25,8 @@ WRITTEN = rb"""0|1|-1|+1|1.0|1e9|nan|inf|Infinity|NaN|2147483647|2147483648|4294
 \xef\xbb\xbf|\xff\xfe|\xed\xa0\x80|\\ud800|\\u0000|"|""|,|[|]|{|}|null|true|text|id|label|split|train|test|val
 MatrixMarket|coordinate|array|complex|hermitian|skew-symmetric|symmetric|pattern|real|integer|general|vector|csr|csc
 coo|bsr|dia|PK\x03\x04|PK\x01\x02|PK\x05\x06|\x93NUMPY|'shape': |'descr': |'<i8'|'|O'|'fortran_order': |(|)|**
-documents|entries|shards|splits|labels|sha256|<br/>|word1|.|1.1|\x1f\x8b|BZh9|\xfd7zXZ\x00"""
+documents|entries|shards|splits|labels|sha256|<br/>|word1|.|1.1|\x1f\x8b|BZh9|\xfd7zXZ\x00
+.I 5|.I\t7|.W|2 0:1 3:2|03|2.0|1e+05|%%MatrixMarket|%PDF-1.7|PAR1|\x89HDF\r\n\x1a\n|ustar|BZh91AY&SY|xl/workbook"""
 
 TOKENS = [token.decode("unicode_escape").encode("latin-1") for token in WRITTEN.replace(b"\n", b"|").split(b"|")]
 

@@ -100,7 +100,7 @@ def _folder_like(path: Path) -> str:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
     few = ", ".join(map(shown, names[:3]))
-    found = f"{len(names):,} others, as {few}" if names else "an empty folder"
+    found = f"{len(names):,} {'other' if len(names) == 1 else 'others'}, as {few}" if names else "an empty folder"
     raise BadInput(f"{path}: expected a folder of {KNOWN_FOLDERS} or texts; found {found}")
 
 

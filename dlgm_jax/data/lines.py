@@ -55,9 +55,9 @@ def lines(path: str | Path, *, encoding: str = "utf-8-sig") -> Iterator[str]:
                 if room < 0:
                     raise too_much(path)
                 yield _line(text, f"{path}:{number}", first=number == 1)
-    except DAMAGED as error:
-        raise BadInput(f"{path}: expected a whole {NAMES[kind]} file, found: {reason(error)}") from error
-    except OSError as error:
+    except (OSError, *DAMAGED) as error:
+        if isinstance(error, DAMAGED) or error.errno is None:  # bzip2's own OSError has no number
+            raise BadInput(f"{path}: expected a whole {NAMES[kind]} file, found: {reason(error)}") from error
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
@@ -88,7 +88,7 @@ def beginning(path: Path) -> Beginning:
         whole, found, rest = text.removesuffix("\n"), text, ""
     if found:
         return Beginning([line.removesuffix("\r") for line in whole.split("\n")])
-    return Beginning([rest.rsplit(maxsplit=1)[0] if rest.strip() else rest], cut=True) if rest else Beginning([])
+    return Beginning([_without_last_field(rest)], cut=True) if rest else Beginning([])
 
 
 def packing(path: Path) -> str:
@@ -104,6 +104,11 @@ def packing(path: Path) -> str:
             with path.open("rb") as file:
                 data = file.read(16)
     return next((ending for ending, sign in PACKED.items() if sign.match(data)), "")
+
+
+def _without_last_field(line: str) -> str:
+    fields = line.rsplit(maxsplit=1)
+    return line[: -len(fields[1])] if len(fields) == 2 and not line[-1].isspace() else line
 
 
 @contextmanager
