@@ -14,7 +14,9 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import compact
+from dlgm_jax.data.class_files import labelled, read_labels
 from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.formats import dense, triplets
 from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups, read_relations
 from dlgm_jax.data.source import Reading, in_memory
@@ -33,6 +35,10 @@ MTX = b"%%MatrixMarket matrix coordinate integer general\n% remark\n6 4 3\n1 1 2
 SQUARE = b"%%MatrixMarket matrix coordinate pattern symmetric\n4 4 2\n1 1\n3 2\n"
 SCWS = b"1\tBrazil\tn\tnut\tn\tin <b> Brazil </b>\ta <b> nut </b>\t1.1" + b"\t0.0" * 10 + b"\n"
 SIMLEX = b"word1\tword2\tPOS\tSimLex999\tconc(w1)\nold\tnew\tA\t1.58\t2.72\n"
+TABS = b'document\tword\tcount\nd1\triver, the\t2\nd1\t"ba\tnk"\t1e+05\n'
+RECBOLE = MARK + b"user_id:token\titem_id:token\trating:float\n1\tx\t4.5\r\n1\ty\t3\r\n"
+NUMBERED = (b"1::1193::5::978300760\n1::661::3::978302109\n", b"7,2,1.0\n", b'7|"a|b"|2\n')
+GENES = (b",c1,c2,c3\ng1,1,0,2.0\ng2,0,3,1\n", b"w1\tw2\n'd'\t1\t0\n\"e f\"\t0\t1e+01\n", b"a;b\n3;1\n3;0\n")
 TABLE = b'document,word,count\nd1,river,2\nd1,"ba,""nk",1\n\r\nd2,loan,2147483647\n'
 
 
@@ -40,14 +46,42 @@ def read_everything(name: str, form: str = "", **how: Any) -> Callable[[Path], d
     """Reads a file or a folder as training does."""
 
     def read(folder: Path) -> dict[str, Corpus]:
-        reading = Reading(**how | {"vocab": folder / how["vocab"]} if "vocab" in how else how)
-        found = open_input(folder / name, form, reading)
+        found = open_input(folder / name, form, _reading(folder, **how))
         if not isinstance(found, Texts):
             return in_memory(found)
         texts = list(found.read())
         analyse = found.analyse or words_by(r"\S\S+")
         words = tuple(sorted(word_frequencies(texts, analyse))[:50])
         return in_memory(encoded(lambda: texts, analyse, words)) if words else {}
+
+    return read
+
+
+def _reading(folder: Path, **how: Any) -> Reading:
+    return Reading(**how | {name: folder / how[name] for name in ("vocab", "names") if name in how})
+
+
+def labelled_by(name: str, column: str = "") -> Callable[[Path], dict[str, Corpus]]:
+    """Gives the documents of a table the labels of a file."""
+
+    def read(folder: Path) -> dict[str, Corpus]:
+        how = Reading()
+        opened = open_input(folder / "a.csv", "triplets", how)
+        found = labelled(opened, read_labels(folder / name, column, how), how)
+        assert not isinstance(found, Texts)
+        return in_memory(found)
+
+    return read
+
+
+def judged(reader: Callable[[Path], dict[str, Corpus]], *names: str) -> Callable[[Path], dict[str, Corpus]]:
+    """Asks the detectors first, which never raise, and reads."""
+
+    def read(folder: Path) -> dict[str, Corpus]:
+        for name in names:
+            assert triplets.holds(folder / name) in (True, False)
+            assert dense.holds(folder / name) in (True, False)
+        return reader(folder)
 
     return read
 
@@ -132,6 +166,22 @@ def own() -> dict[str, Case]:
         "uci": ({"docword.a.txt": docword, "vocab.a.txt": (WORDS, WIDE)}, read_everything("", "uci")),
         "octis": ({"corpus.tsv": (octis, b"bank\n"), "vocabulary.txt": (WORDS,)}, read_everything("", "octis")),
         "triplets": ({"a.csv": (TABLE, b"document,word\na,b\n")}, read_everything("a.csv", "triplets")),
+        "table_tabs": (
+            {"a.tsv": (TABS, TABS.replace(b"\t", b";"), RECBOLE)},
+            judged(read_everything("a.tsv", "triplets"), "a.tsv"),
+        ),
+        "table_numbers": ({"a": NUMBERED}, read_everything("a", columns=("1", "2", "3"))),
+        "table_names": (
+            {"a.csv": (TABLE,), "names": (b"id,name\nriver,Heat\n", b"river|Heat, The|x\nloan|Heat, The|y\n")},
+            read_everything("a.csv", "triplets", names="names"),
+        ),
+        "dense": ({"a.csv": GENES}, judged(read_everything("a.csv", "dense"), "a.csv")),
+        "dense_turned": ({"a.csv.gz!": GENES}, read_everything("a.csv.gz", "dense", transposed=True)),
+        "label_lines": ({"labels": (b"x y\n\n", MARK + b"1\r\n2\r\n"), "a.csv": (TABLE,)}, labelled_by("labels")),
+        "label_table": (
+            {"labels": (b"id,kind,n\nd1,x,1\nd9,y,2\n", b'id\tkind\nd2\t"a\tb"\n'), "a.csv": (TABLE,)},
+            labelled_by("labels", "kind"),
+        ),
         "movielens": ({"ratings.csv": (stars,), "movies.csv": (films,)}, read_everything("", "tables")),
         "synthea": ({"conditions.csv": (codes,), "medications.csv": (codes,)}, read_everything("", "tables")),
         "mimic": (

@@ -1,11 +1,11 @@
 """Labels that stand in a file of their own: one a line, or in a column of a table of the documents' names."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
 from dlgm_jax.data.text import Text, Texts
@@ -83,7 +83,7 @@ def labelled(opened: Source | Texts, labels: Labels, how: Reading) -> Source | T
             attach.check(corpus.labels is not None, split)
             found = [attach.label(name) for name in corpus.ids]
             if not attach.short:
-                yield Part(split, Corpus(corpus.counts, corpus.vocabulary, corpus.ids, found if any(found) else None))
+                yield Part(split, replace(corpus, labels=found if any(found) else None))
         attach.end()
 
     return Source(opened.form, opened.vocabulary, parts)

@@ -1,11 +1,13 @@
 """Groups of diagnosis codes and relations between drugs and diseases, as published with Choi et al. (2016)."""
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.formats.pairs import number as whole_number
 from dlgm_jax.data.lines import lines
+from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
 CODE = re.compile(r"[0-9EV][0-9]{2,4}\.?[0-9]{0,2}")
@@ -18,28 +20,37 @@ def plain(code: str) -> str:
     return code.replace(".", "")
 
 
-def read_fine_groups(path: str | Path) -> dict[str, int]:
+def read_fine_groups(path: str | Path, how: Reading | None = None) -> dict[str, int]:
     """Code without dot -> CCS group, from lines of codes (`icd9_grp_file`; what follows a # is left out).
 
-    Raises BadInput with file and line, also for a code that stands in two groups.
+    A code that stands in two groups keeps the first, and `how` a note of it. Raises BadInput with file and line.
     """
-    groups: dict[str, int] = {}
-    for number, line in enumerate(lines(path), 1):
-        for code in line.partition("#")[0].split():
-            if not CODE.fullmatch(code):
-                raise BadInput(f"{path}:{number}: expected ICD-9 codes, found {shown(code)}")
-            _put(groups, code, number, f"{path}:{number}")
+    groups = _first_groups(_fine(path), path, how or Reading())
     if not groups:
         raise BadInput(f"{path}: expected groups of ICD-9 codes, found none")
     return groups
 
 
-def read_coarse_groups(path: str | Path) -> dict[str, int]:
+def read_coarse_groups(path: str | Path, how: Reading | None = None) -> dict[str, int]:
     """Code without dot -> chapter of the multi-level CCS (`ccs_coarsest`: headings `1.1.1 name`, codes indented).
 
-    Raises BadInput with file and line, also for a code that stands in two chapters.
+    A code that stands in two chapters keeps the first, and `how` a note of it. Raises BadInput with file and line.
     """
-    groups: dict[str, int] = {}
+    groups = _first_groups(_coarse(path), path, how or Reading())
+    if not groups:
+        raise BadInput(f"{path}: expected chapters of ICD-9 codes, found none")
+    return groups
+
+
+def _fine(path: str | Path) -> Iterator[tuple[str, int]]:
+    for number, line in enumerate(lines(path), 1):
+        for code in line.partition("#")[0].split():
+            if not CODE.fullmatch(code):
+                raise BadInput(f"{path}:{number}: expected ICD-9 codes, found {shown(code)}")
+            yield code, number
+
+
+def _coarse(path: str | Path) -> Iterator[tuple[str, int]]:
     chapter = None
     for number, line in enumerate(lines(path), 1):
         heading = HEADING.match(line)
@@ -51,16 +62,16 @@ def read_coarse_groups(path: str | Path) -> dict[str, int]:
             for code in line.split():
                 if not CODE.fullmatch(code):
                     raise BadInput(f"{path}:{number}: expected ICD-9 codes under a heading, found {shown(code)}")
-                _put(groups, code, chapter, f"{path}:{number}")
-    if not groups:
-        raise BadInput(f"{path}: expected chapters of ICD-9 codes, found none")
+                yield code, chapter
+
+
+def _first_groups(codes: Iterable[tuple[str, int]], path: str | Path, how: Reading) -> dict[str, int]:
+    """Code without dot -> the first of its groups."""
+    groups: dict[str, int] = {}
+    several = {code for code, group in codes if groups.setdefault(plain(code), group) != group}
+    if several:
+        how.note(f"{len(several):,} codes of {path} stand in more than one group, as {min(several)}: the first counts.")
     return groups
-
-
-def _put(groups: dict[str, int], code: str, group: int, where: str) -> None:
-    """Adds a code to its group. Raises BadInput when it is in another one."""
-    if groups.setdefault(plain(code), group) != group:
-        raise BadInput(f"{where}: expected each code in one group, found {shown(code)}, which was in another before")
 
 
 def read_relations(path: str | Path) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from dlgm_jax.data.medical import plain as without_dot
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups
+from dlgm_jax.data.source import Reading
 from dlgm_jax.embeddings.medical import mrm_ccs
 from dlgm_jax.types import BadInput
 from experiments.command import parse, run_main
@@ -58,7 +59,11 @@ PAPER = {  # Table 9: MRM_CCS by fine and coarse groups
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["seed"])
-    groups = {"fine": read_fine_groups(command.text("fine")), "coarse": read_coarse_groups(command.text("coarse"))}
+    how = Reading()
+    fine, coarse = read_fine_groups(command.text("fine"), how), read_coarse_groups(command.text("coarse"), how)
+    groups = {"fine": fine, "coarse": coarse}
+    for note in how.notes:
+        print(note)
     command.number("neighbours")
     sweep = Sweep("table4", command)
     models = runs.models(command, sweep, lambda: runs.diagnoses(sweep, command.text("input"), *runs.chosen(command)))

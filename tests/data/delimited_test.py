@@ -117,6 +117,7 @@ def test_numbers_are_columns_where_there_is_no_header(tmp_path):
     found, notes = read(tmp_path / "a", "x,2,1\na,b,c\n", columns=("2", "1"))
     assert found[0] == {("b", "c"): 1}
     assert "--columns=2,1 are taken as names" in notes[0]
+    assert read(tmp_path / "a", "x, y\na,b\n", columns=("y", " x"))[0][0] == {("b", "a"): 1}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import pytest
 
 from dlgm_jax import BadInput
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups, read_relations
+from dlgm_jax.data.source import Reading
 
 COARSE = """1         Infectious diseases                      1 2 3
 
@@ -23,6 +24,17 @@ def test_groups_are_read_without_dots(tmp_path):
     assert read_coarse_groups(path) == {"01000": 1, "01001": 1, "V1201": 1, "1530": 2, "1531": 2}
 
 
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [(read_fine_groups, "01000\n011 01000 011\n"), (read_coarse_groups, "1  A\n  01000\n2  B\n  01000 011\n")],
+)
+def test_a_code_in_two_groups_is_noted(tmp_path, reader, text):
+    path, how = tmp_path / "groups.txt", Reading()
+    path.write_text(text)
+    assert reader(path, how) == {"01000": 1, "011": 2}
+    assert how.notes == [f"1 codes of {path} stand in more than one group, as 01000: the first counts."]
+
+
 def test_relations_are_pairs(tmp_path):
     path = tmp_path / "treat.txt"
     path.write_text("C01:C10,C11,\n\nC03:\nC02:C12,\n")
@@ -37,6 +49,10 @@ def test_relations_are_pairs(tmp_path):
         (read_coarse_groups, "   01000\n", ":1: expected a heading"),
         (read_coarse_groups, "1  Name\nodd line\n", ":2: expected a heading"),
         (read_coarse_groups, "1  Name\n", "found none"),
+        (read_coarse_groups, "1  A\n  01000 0l001\n", ":2: expected ICD-9 codes under a heading, found '0l001'"),
+        (read_coarse_groups, "1  A\n01000 01001\n", ":2: expected a heading as 1.1 or indented codes"),
+        (read_coarse_groups, "1  A\n1530 1531\n", ":2: expected a chapter from 0 to 99, found '1530'"),
+        (read_relations, "UMLS:C01:C10,C11\n", ":1: expected drug:disease,disease, found"),
         (read_relations, "C01 C10\n", ":1: expected drug:disease,disease, found 'C01 C10'"),
         (read_relations, "C01:,\n", "found none"),
         (read_relations, ":C10,\n", ":1: expected drug:disease"),

@@ -28,12 +28,15 @@ def source(folder: Path, how: Reading) -> Source:
 def _documents(path: Path, columns: dict[str, int]) -> Iterator[Document]:
     for place, line in enumerate(lines(path), 1):
         text, *more = line.split("\t")
-        if len(more) > 2 or (more and more[0].strip() not in SPLITS):
-            raise BadInput(f"{path}:{place}: expected text, split and label with tabs between, found {shown(line)}")
+        if any(map(str.strip, more[2:])) or (more and more[0].strip() not in SPLITS):
+            raise BadInput(
+                f"{path}:{place}: expected text, split and label with tabs between, found {len(more) + 1} fields: "
+                f"{shown(line)}"
+            )
         words = Counter(text.split())
         odd = next((word for word in words if word not in columns), None)
         if odd is not None:
             raise BadInput(f"{path}:{place}: expected words of the vocabulary, found {shown(odd)}")
         split = SPLITS[more[0].strip()] if more else EVERYTHING
-        label = more[1].strip() if len(more) == 2 else ""
+        label = more[1].strip() if len(more) > 1 else ""
         yield Document(f"corpus/{place}", label, [columns[word] for word in words], list(words.values()), split)

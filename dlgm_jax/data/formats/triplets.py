@@ -3,6 +3,7 @@
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ def source(path: Path, how: Reading) -> Source:
     Rows of the same document and word add up; words get names from the table `names`. Raises BadInput with file and
     line, or with file and row.
     """
+    how = replace(how, columns=tuple(map(str.strip, how.columns)))  # its notes are the caller's still
     if len(set(how.columns)) < len(how.columns):
         raise BadInput(f"--columns: expected different columns, found {','.join(how.columns)} for {path}")
     found = _parquet(path, how) if parquet.is_parquet(path) else _text(path, how)
@@ -126,7 +128,10 @@ def _open_table(path: Path, how: Reading) -> tuple[Table, list[int]]:
             raise BadInput(f"--columns: expected different columns, found {','.join(how.columns)} for {path}")
         return delimited.open_without_header(path, how, max(places) + 1), places
     if numbers:
-        how.note(f"--columns={','.join(how.columns)} are taken as names, which the first line of {path} has.")
+        names = ",".join(how.columns)
+        how.note(
+            f"--columns={names} are taken as names, since the first line of {path} has them; that line is no data."
+        )
     suits = (lambda header: columns.have(header, how.columns)) if how.columns else (lambda header: bool(_known(header)))
     table = delimited.open_table(path, how, suits)
     return table, columns.chosen(table.names, _taken(table.names, path, how), f"{path}:{table.line}")
