@@ -24,8 +24,11 @@ OWN_FLAGS = {
     "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),
     "query": ("", "words whose neighbours are shown, by commas (by semicolons where they hold commas)"),
     "context": ("", "documents of some words, by semicolons, under which queries are read (titles, codes by commas)"),
-    "similarity": ("", "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS"),
-    "analogies": ("", "files of analogies, by commas, as questions-words.txt"),
+    "similarity": (
+        "",
+        "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS, or tables with a header",
+    ),
+    "analogies": ("", "files of analogies, by commas, as questions-words.txt, or tables with a header"),
     "variant": ("log", "of the Jacobian vectors: pot, log or prob"),
     "samples": (400, "draws from the prior for the mean Jacobian"),
     "clusters": (50, "clusters of words; no more than words"),

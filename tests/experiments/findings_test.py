@@ -159,6 +159,27 @@ def test_analogies_are_counted_by_section_and_in_all(tmp_path):
     assert expected[-1][4:] == (120, 1)
 
 
+def test_analogies_ask_no_singulars_in_place_of_words(tmp_path):
+    words = ("save", "saves", "Play", "plays", "vanish", "co-op")
+    model = learned(words)
+    asked_of = [("save", "saves", "play", "plays"), ("SAVE", "saves", "coop", "plays")]
+    other = [("play", "plays", "vanish", "vanishes"), ("save", "saves", "vanish", "vanishes")]
+    (table,) = judgements.parts([model], Files([], [("questions.txt", {"": [*asked_of, *other]})]), "log", tmp_path)
+    assert table.rows[0][4:] == (2, 2)
+    with pytest.raises(BadInput, match="found none of its analogies"):
+        judgements.check_known([model], Files([], [("a.txt", {"": other})]))
+
+
+def test_rated_words_that_are_read_as_their_singular_are_named(model, tmp_path):
+    pairs = [RatedPair("rivers", "Bank", 3.0), RatedPair("money", "loans", 1.0), RatedPair("fish", "zebras", 2.0)]
+    plain = [RatedPair("river", "bank", 3.0), RatedPair("Money", "new-york", 1.0)]
+    (table,) = judgements.parts([model], Files([("ws.txt", pairs), ("rg.txt", plain)], []), "log", tmp_path)
+    assert "Words read as their singular: ws.txt: 2 (loans, rivers). Spearman" in table.note
+    assert [row[4] for row in table.rows] == [2, 1]
+    (table,) = judgements.parts([model], Files([("rg.txt", plain)], []), "log", tmp_path)
+    assert "singular" not in table.note
+
+
 def test_files_of_which_nothing_is_known_are_refused(model):
     for files in (
         Files([("a.txt", [RatedPair("river", "zebra", 1.0)])], []),
