@@ -174,8 +174,7 @@ def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
     sharding.check(mesh, config.batch_size, train.vocab_size)
     if idf is None:
-        smooth = config.features == "tfidf_smooth"
-        idf = np.asarray(features.idf(train.document_frequencies(), train.num_documents, smooth=smooth))
+        idf = np.asarray(features.idf_for(config.features, train.document_frequencies(), train.num_documents))
     elif idf.shape != (train.vocab_size,):
         raise BadInput(f"{config.dataset}: expected the {len(idf)} words of the run, found {train.vocab_size}")
     return Assembly(
@@ -191,7 +190,7 @@ def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None
 
 def build_model(config: Config, idf: np.ndarray, *, vocab_axis: str | None = None) -> Model:
     """The model that a config means, reading features by `idf` [V]."""
-    read = features.batch_features(config.features, idf, vocab_axis=vocab_axis)
+    read = features.reader(config.features, idf, vocab_axis=vocab_axis)
     return dlgm(read, vocab_axis=vocab_axis, **model_sizes(config.to_json()))
 
 

@@ -71,7 +71,7 @@ def trained(
     corpus, size = random_corpus(documents, vocab), config.batch_size
     sharding.check(mesh, size, vocab)
     axis = sharding.axis(mesh, VOCAB)
-    read = features.batch_features("tfidf", np.ones(vocab), vocab_axis=axis)
+    read = features.reader("tfidf", np.ones(vocab), vocab_axis=axis)
     widths = {"generative_widths": config.generative_widths, "inference_widths": config.inference_widths}
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32  # type: ignore[attr-defined]
     model = dlgm(read, vocab_axis=axis, latent_dim=config.K, dtype=dtype, **widths)

@@ -12,6 +12,7 @@ from dlgm_jax import infer, jacobian_posterior, normalised_counts, refine, tfidf
 from dlgm_jax.data.word_pairs import RatedPair
 from dlgm_jax.embeddings.analogies import accuracy, cos_add, cos_mul
 from dlgm_jax.embeddings.neighbours import nearest
+from dlgm_jax.features import FEATURES
 from dlgm_jax.types import BadInput
 from experiments.findings import contexts, judgements
 from experiments.findings.judgements import Files
@@ -28,7 +29,8 @@ def model():
 @partial(jax.jit, static_argnames="features")
 def refined(params, idf, x, informing, own, features):
     information = token_information(params.theta, informing)
-    guess = infer(params.phi, tfidf(x, idf) if features == "tfidf" else normalised_counts(x))
+    read = {"tfidf": tfidf(x, idf), "tfidf_smooth": tfidf(x, idf), "norm": normalised_counts(x), "counts": x}
+    guess = infer(params.phi, read[features])
     return refine(params.theta, guess, x, own, num_steps=6, information=information)[0]
 
 
@@ -46,7 +48,7 @@ def counts_of(text):
     return counts
 
 
-@pytest.mark.parametrize("features", ["tfidf", "norm"])
+@pytest.mark.parametrize("features", FEATURES)
 def test_posteriors_are_refined_one_by_one(features):
     counts = np.array([[1.0, 0, 2, 0, 0, 0], [0, 1, 0, 0, 0, 3], [1, 1, 1, 0, 0, 0]], np.float32)
     model = learned(features=features)
