@@ -17,6 +17,7 @@ from dlgm_jax.learning.sharding import same
 from dlgm_jax.types import BadInput
 from experiments import pauses
 from experiments.command import Command
+from experiments.report import quantity
 
 FLAGS = {
     "mesh": ("auto", "the devices: auto, or axes as data:4,vocab:2"),
@@ -51,7 +52,8 @@ def join(command: Command) -> None:
     try:
         jax.distributed.initialize(**given, heartbeat_timeout_seconds=seconds, shutdown_timeout_seconds=3600)
     except (RuntimeError, ValueError) as error:
-        raise BadInput(f"--coordinator: expected to meet {number or 'the'} processes, found: {error}") from error
+        others = quantity(number, "process") if number else "the processes"
+        raise BadInput(f"--coordinator: expected to meet {others}, found: {error}") from error
     if not first():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

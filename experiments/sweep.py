@@ -28,6 +28,7 @@ from experiments.config import PRESETS, Config
 from experiments.keys import asked, digest, state
 from experiments.locks import in_turn
 from experiments.page import Table, plain
+from experiments.report import quantity
 from experiments.workdir import Metrics
 
 FLAGS = {
@@ -106,7 +107,8 @@ class Sweep:
             if found is None or (models and not (workdir / "report.txt").exists()):
                 if not (workdir / "report.txt").exists():  # another recipe may have trained it
                     print(
-                        f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/"
+                        f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: "
+                        f"{quantity(config.epochs, 'epoch')} in {workdir}/"
                     )
                 found = {"row": row.name, "key": key} | trained(settings | held_by(workdir), workdir, score)
                 self.keep(found)
