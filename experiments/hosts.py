@@ -63,6 +63,13 @@ def first() -> bool:
     return jax.process_index() == 0
 
 
+def of_first(answer: bool) -> bool:
+    """The answer of the first process, in all of them."""
+    if jax.process_count() == 1:
+        return answer
+    return bool(multihost_utils.broadcast_one_to_all(np.int32(answer)))
+
+
 def check_same(what: dict[str, Any]) -> None:
     """Raises BadInput, naming what, when this process was given something else than the first one."""
     other = [name for name, value in what.items() if not same(json.dumps(value, sort_keys=True, default=str))]
@@ -103,8 +110,4 @@ def agreed(due: Callable[[], bool]) -> Callable[[], bool]:
     if jax.process_count() == 1:
         return due
     asks = count(1)
-
-    def answer() -> bool:
-        return next(asks) % ASKED_EVERY == 0 and bool(multihost_utils.broadcast_one_to_all(np.int32(due())))
-
-    return answer
+    return lambda: next(asks) % ASKED_EVERY == 0 and of_first(due())

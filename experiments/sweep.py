@@ -110,7 +110,9 @@ class Sweep:
                         f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: "
                         f"{quantity(config.epochs, 'epoch')} in {workdir}/"
                     )
-                found = {"row": row.name, "key": key} | trained(settings | held_by(workdir), workdir, score)
+                found = {"row": row.name, "key": key} | trained(
+                    settings | self._held_by(workdir, config.dataset), workdir, score
+                )
                 self.keep(found)
             done[row.name].append(found)
         return done
@@ -167,12 +169,26 @@ class Sweep:
 
     def _key(self, settings: dict[str, Any]) -> str:
         """The same for the same settings on the same counts, wherever these lie."""
-        dataset = settings["dataset"]
+        return digest(settings | {"dataset": self._counts(settings["dataset"])})
+
+    def _counts(self, dataset: str) -> str:
+        """The digests of the documents of a dataset."""
         if dataset not in self._corpora:
             loaded = datasets.load(dataset)
             self._corpora[dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
-        counted = settings | {"dataset": self._corpora[dataset]}
-        return digest(counted)
+        return self._corpora[dataset]
+
+    def _held_by(self, workdir: Path, dataset: str) -> dict[str, Any]:
+        """The dataset of a run that is there, while it holds the same counts: by another name of them the run would
+        have moved, and be scored again.
+        """
+        if not (workdir / "config.json").exists():
+            return {}
+        there = read_config(workdir)["dataset"]
+        try:
+            return {"dataset": there} if self._counts(there) == self._counts(dataset) else {}
+        except BadInput:
+            return {}
 
 
 def known(value: object) -> object:
@@ -190,14 +206,6 @@ def decided(config: Config) -> dict[str, Any]:
     default = Config().to_json()
     own = {name: value for name, value in config.to_json().items() if value != default[name]}
     return own | {"dataset": config.dataset}
-
-
-def held_by(workdir: Path) -> dict[str, Any]:
-    """The dataset of a run that is there: the same counts may lie in another folder too."""
-    if not (workdir / "config.json").exists():
-        return {}
-    dataset = read_config(workdir)["dataset"]
-    return {"dataset": dataset} if Path(dataset).exists() else {}
 
 
 def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:

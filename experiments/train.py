@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
         return
     folder.check(workdir, config)
     tables = folder.finished_report(workdir, config, splits)
-    if tables:
+    if hosts.of_first(bool(tables)):  # others may have the corpus elsewhere, and would not know the run
         print(tables, end="")
         return
     sharding.together("looked")
@@ -93,8 +93,10 @@ def given(assembly: Assembly, workdir: Path, most_skips: int, splits: list[str])
 def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, splits: list[str]) -> None:
     """Trains, scores on the splits and reports, from the last checkpoint on. Raises Stopped."""
     config = assembly.config
+    notes = []
     if hosts.first():
         folder.claim(workdir, assembly)
+        notes += filter(None, [folder.moved(workdir, config)])
     sharding.together("claimed")
 
     checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
@@ -105,8 +107,8 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, spli
     if hosts.first():
         metrics.rewind(progress.epoch)
         folder.settle(workdir, config)
-    for line in damaged:
-        print(f"Note: {line}; an older one is taken.")
+    for note in notes + [f"{line}; an older one is taken" for line in damaged]:
+        print(f"Note: {note}.")
     print(first_line(assembly, workdir, progress), flush=True)
 
     score = assembly.score_with(watched=pauses.watched)
