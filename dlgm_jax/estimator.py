@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.features import idf
+from dlgm_jax.features import idf_for
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.learning import compiled, rows, saved, scoring
 from dlgm_jax.learning.latents import corpus_posteriors
@@ -200,8 +200,7 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def idf_(self) -> np.ndarray:
         """Inverse document frequencies of all rows seen, in the form that `features` means: float32 [V]."""
         check_is_fitted(self, "state_")
-        smooth = self.features == "tfidf_smooth"
-        return np.asarray(idf(self.document_frequencies_, self.n_samples_seen_, smooth=smooth))
+        return np.asarray(idf_for(self.features, self.document_frequencies_, self.n_samples_seen_))
 
     @property
     def _n_features_out(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,16 +52,25 @@ def batch_normalised_counts(counts: Csr, *, vocab_axis: str | None = None) -> Cs
     return counts._replace(values=_divide(counts.values, _positive(totals), totals > 0))
 
 
-def batch_features(name: str, idf, *, vocab_axis: str | None = None) -> Callable[[Csr], Csr]:
-    """What the inference network reads of a batch, by its name in FEATURES; `idf` [V] in the form of that name.
+def idf_for(name: str, document_frequencies, num_documents) -> Array:
+    """The `idf` [V] in the form that a name in FEATURES means."""
+    return idf(document_frequencies, num_documents, smooth=name == "tfidf_smooth")
+
+
+def reader(name: str, idf, *, vocab_axis: str | None = None) -> Callable[[Any], Any]:
+    """What the inference network reads, by its name in FEATURES: a function of a flat batch (Csr), or of the counts of
+    one document [V]. `idf` [V] is that of `idf_for`.
 
     With a `vocab_axis`, each of its devices has a block of the columns of the batch.
     """
     if name == "counts":
-        return lambda counts: counts
-    if name == "norm":
-        return partial(batch_normalised_counts, vocab_axis=vocab_axis)
-    return partial(batch_tfidf, idf=jnp.asarray(idf), vocab_axis=vocab_axis)
+        of_document, of_batch = _floating, _unchanged
+    elif name == "norm":
+        of_document, of_batch = normalised_counts, partial(batch_normalised_counts, vocab_axis=vocab_axis)
+    else:
+        weights = jnp.asarray(idf)
+        of_document, of_batch = partial(tfidf, idf=weights), partial(batch_tfidf, idf=weights, vocab_axis=vocab_axis)
+    return lambda counts: of_batch(counts) if isinstance(counts, Csr) else of_document(counts)
 
 
 def drop_words(features: Csr, document_keys: Array, rate: float, *, vocab_axis: str | None = None) -> Csr:
@@ -80,6 +90,10 @@ def _whole_vocabulary_ids(counts: Csr, vocab_axis: str | None):
     if vocab_axis is None:
         return counts.words
     return counts.words + jax.lax.axis_index(vocab_axis) * (counts.word_ptr.size - 1)
+
+
+def _unchanged(counts: Csr) -> Csr:
+    return counts
 
 
 def _floating(x) -> Array:

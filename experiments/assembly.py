@@ -23,6 +23,7 @@ from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
 from experiments.config import Config
+from experiments.report import quantity
 
 INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
 
@@ -159,7 +160,7 @@ def described(refiner: str, how: Refinement, config: Config, batch_size: int, vo
     hidden = sum(a * b for a, b in pairwise(sizes))
     other = how.other_work(batch_size, hidden / (hidden + sizes[-1] * vocab_size))
     beside = f" and other work worth {other:.1f} more" if other else ""
-    return f"refined by {refiner}, {how.evaluations} gradient evaluations a document{beside}"
+    return f"refined by {refiner}, {quantity(how.evaluations, 'gradient evaluation')} a document{beside}"
 
 
 def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None = None) -> Assembly:
@@ -174,10 +175,11 @@ def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
     sharding.check(mesh, config.batch_size, train.vocab_size)
     if idf is None:
-        smooth = config.features == "tfidf_smooth"
-        idf = np.asarray(features.idf(train.document_frequencies(), train.num_documents, smooth=smooth))
+        idf = np.asarray(features.idf_for(config.features, train.document_frequencies(), train.num_documents))
     elif idf.shape != (train.vocab_size,):
-        raise BadInput(f"{config.dataset}: expected the {len(idf)} words of the run, found {train.vocab_size}")
+        raise BadInput(
+            f"{config.dataset}: expected the {quantity(len(idf), 'word')} of the run, found {train.vocab_size}"
+        )
     return Assembly(
         config=config,
         splits=splits,
@@ -191,7 +193,7 @@ def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None
 
 def build_model(config: Config, idf: np.ndarray, *, vocab_axis: str | None = None) -> Model:
     """The model that a config means, reading features by `idf` [V]."""
-    read = features.batch_features(config.features, idf, vocab_axis=vocab_axis)
+    read = features.reader(config.features, idf, vocab_axis=vocab_axis)
     return dlgm(read, vocab_axis=vocab_axis, **model_sizes(config.to_json()))
 
 

@@ -203,9 +203,10 @@ def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
     lines = [about, "", "Flags, as --name=value:"]
     for name, help, default in rows:
         text = f"{help} (default {default})" if default else help
-        wrapped = textwrap.wrap(text, 74)
-        lines.append(f"  --{name:<24}{wrapped[0]}")
-        lines += [" " * 28 + line for line in wrapped[1:]]
+        wrapped = [f"{'':28}{line}" for line in textwrap.wrap(text, 74)]
+        head = f"  --{name}"
+        # a long name has a line of its own
+        lines += [head, *wrapped] if len(head) > 26 else [head + wrapped[0].removeprefix(" " * len(head)), *wrapped[1:]]
     if "preset" in own:
         paper = " ".join(f"--{name}={value}" for name, value in PRESETS["paper"].items())
         lines += ["", "--preset=paper means (flags that are given win)", *textwrap.wrap(paper, 100)]

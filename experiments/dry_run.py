@@ -5,6 +5,7 @@ import time
 import jax
 
 from experiments.assembly import TRAIN, Assembly
+from experiments.report import quantity
 
 
 def expectations(assembly: Assembly) -> str:
@@ -36,12 +37,12 @@ def expectations(assembly: Assembly) -> str:
         [
             f"{config.name} on {config.dataset}: nothing is trained (--dry_run)",
             f"documents   {', '.join(f'{split} {number}' for split, number in documents.items())}; "
-            f"{assembly.train.vocab_size:,} words",
+            f"{quantity(assembly.train.vocab_size, 'word')}",
             f"parameters  {count:,}",
             f"memory      {bytes_used / 2**20:,.0f} MiB for a training step, counts "
             f"{sum(8 * corpus.entries().sum() for corpus in assembly.splits.values()) / 2**20:,.0f} MiB",
-            f"time        {seconds:.2f} s a step, {steps} steps and {validation:.1f} s of validation an epoch, "
-            f"{final:.0f} s of scores at the end; {config.epochs} epochs: "
+            f"time        {seconds:.2f} s a step, {quantity(steps, 'step')} and {validation:.1f} s of validation "
+            f"an epoch, {final:.0f} s of scores at the end; {quantity(config.epochs, 'epoch')}: "
             f"about {total / 60:,.1f} minutes on {jax.devices()[0].platform}",
         ]
     )

@@ -17,6 +17,7 @@ from dlgm_jax.learning.sharding import same
 from dlgm_jax.types import BadInput
 from experiments import pauses
 from experiments.command import Command
+from experiments.report import quantity
 
 FLAGS = {
     "mesh": ("auto", "the devices: auto, or axes as data:4,vocab:2"),
@@ -51,7 +52,8 @@ def join(command: Command) -> None:
     try:
         jax.distributed.initialize(**given, heartbeat_timeout_seconds=seconds, shutdown_timeout_seconds=3600)
     except (RuntimeError, ValueError) as error:
-        raise BadInput(f"--coordinator: expected to meet {number or 'the'} processes, found: {error}") from error
+        others = quantity(number, "process") if number else "the processes"
+        raise BadInput(f"--coordinator: expected to meet {others}, found: {error}") from error
     if not first():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -59,6 +61,13 @@ def join(command: Command) -> None:
 def first() -> bool:
     """Whether this process is the one that writes."""
     return jax.process_index() == 0
+
+
+def of_first(answer: bool) -> bool:
+    """The answer of the first process, in all of them."""
+    if jax.process_count() == 1:
+        return answer
+    return bool(multihost_utils.broadcast_one_to_all(np.int32(answer)))
 
 
 def check_same(what: dict[str, Any]) -> None:
@@ -101,8 +110,4 @@ def agreed(due: Callable[[], bool]) -> Callable[[], bool]:
     if jax.process_count() == 1:
         return due
     asks = count(1)
-
-    def answer() -> bool:
-        return next(asks) % ASKED_EVERY == 0 and bool(multihost_utils.broadcast_one_to_all(np.int32(due())))
-
-    return answer
+    return lambda: next(asks) % ASKED_EVERY == 0 and of_first(due())

@@ -19,13 +19,17 @@ from experiments.command import Command, parse, run_main
 from experiments.findings import contexts, corpora, judgements, vectors
 from experiments.findings.model import Learned, models_of
 from experiments.plots import FEWEST
+from experiments.report import quantity
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),
     "query": ("", "words whose neighbours are shown, by commas (by semicolons where they hold commas)"),
     "context": ("", "documents of some words, by semicolons, under which queries are read (titles, codes by commas)"),
-    "similarity": ("", "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS"),
-    "analogies": ("", "files of analogies, by commas, as questions-words.txt"),
+    "similarity": (
+        "",
+        "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS, or tables with a header",
+    ),
+    "analogies": ("", "files of analogies, by commas, as questions-words.txt, or tables with a header"),
     "variant": ("log", "of the Jacobian vectors: pot, log or prob"),
     "samples": (400, "draws from the prior for the mean Jacobian"),
     "clusters": (50, "clusters of words; no more than words"),
@@ -53,7 +57,7 @@ def main(argv: list[str]) -> None:
         contexts.document(shown, text)
     documents = corpora.asked_documents(shown, command)
     others = f" beside {len(models) - 1} more" if models[1:] else ""
-    asked = f", {len(queries)} queries in {len(texts)} contexts" if texts else ""
+    asked = f", {quantity(len(queries), 'query')} in {quantity(len(texts), 'context')}" if texts else ""
     print(f"Looks into {shown.folder}{others}{asked}; results go to {output}/", flush=True)
     output.mkdir(exist_ok=True)
     write_exports(shown, output)
@@ -67,7 +71,8 @@ def main(argv: list[str]) -> None:
         parts.append(part)
         if isinstance(part, page.Table):
             print(f"\n{page.plain(part)}", flush=True)
-    lead = f"{shown.name}: {len(shown.vocabulary):,} words, {shown.vectors.shape[1]} latent dimensions."
+    words, dimensions = shown.vectors.shape
+    lead = f"{shown.name}: {quantity(words, 'word')}, {quantity(dimensions, 'latent dimension')}."
     title = f"What {shown.name} learned from {Path(shown.config.dataset).name}"
     workdir.write_whole(output / "report.html", page.page(title, lead, parts))
     print(

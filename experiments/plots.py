@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 
 from dlgm_jax.embeddings.neighbours import unit_rows
 from dlgm_jax.introspection.spectrum import active_directions
+from experiments.report import quantity
 
 FEWEST = 4  # words of a map
 FEW = 300  # words over which threads would rather wait for each other than work
@@ -81,12 +82,12 @@ def plot_spectra(path: Path, spectra: list[tuple[str, np.ndarray]]) -> None:
 def unmappable(embeddings: np.ndarray) -> str:
     """Why vectors [n, K] have no map; empty when they have one."""
     if len(embeddings) < FEWEST:
-        return f"there are {len(embeddings)} words, and a map takes {FEWEST}"
+        return f"the vocabulary has {quantity(len(embeddings), 'word')}, and a map takes {FEWEST}"
     if embeddings.shape[1] < 2:
         return "there is one latent dimension, and a map has two"
     units = unit_rows(embeddings)
     directions = len(np.unique(units[units.any(axis=1)].round(6), axis=0))
-    return f"the vectors point in {directions} directions, and a map takes 3" if directions < 3 else ""
+    return f"the vectors point in {quantity(directions, 'direction')}, and a map takes 3" if directions < 3 else ""
 
 
 def plot_map(path: Path, embeddings: np.ndarray, words: Sequence[str], clusters: np.ndarray, *, named: int) -> None:

@@ -31,6 +31,7 @@ from experiments.config import PRESETS, Config
 from experiments.keys import asked, digest, state
 from experiments.locks import in_turn
 from experiments.page import Table, plain
+from experiments.report import quantity
 from experiments.workdir import Metrics
 
 FLAGS = {
@@ -115,9 +116,12 @@ class Sweep:
             if found is None or (models and not (workdir / "report.txt").exists()):
                 if not (workdir / "report.txt").exists():  # another recipe may have trained it
                     print(
-                        f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: {config.epochs} epochs in {workdir}/"
+                        f"[{number}/{len(todo)}] {row.name}, seed {config.seed}: "
+                        f"{quantity(config.epochs, 'epoch')} in {workdir}/"
                     )
-                found = {"row": row.name, "key": key} | trained(settings | held_by(workdir), workdir, score)
+                found = {"row": row.name, "key": key} | trained(
+                    settings | self._held_by(workdir, config.dataset), workdir, score
+                )
                 self.keep(found)
             done[row.name].append(found)
         return done
@@ -174,12 +178,26 @@ class Sweep:
 
     def _key(self, settings: dict[str, Any]) -> str:
         """The same for the same settings on the same counts, wherever these lie."""
-        dataset = settings["dataset"]
+        return digest(settings | {"dataset": self._counts(settings["dataset"])})
+
+    def _counts(self, dataset: str) -> str:
+        """The digests of the documents of a dataset."""
         if dataset not in self._corpora:
             loaded = datasets.load(dataset)
             self._corpora[dataset] = loaded.train.fingerprint() + loaded.test.fingerprint()
-        counted = settings | {"dataset": self._corpora[dataset]}
-        return digest(counted)
+        return self._corpora[dataset]
+
+    def _held_by(self, workdir: Path, dataset: str) -> dict[str, Any]:
+        """The dataset of a run that is there, while it holds the same counts: by another name of them the run would
+        have moved, and be scored again.
+        """
+        if not (workdir / "config.json").exists():
+            return {}
+        there = read_config(workdir)["dataset"]
+        try:
+            return {"dataset": there} if self._counts(there) == self._counts(dataset) else {}
+        except BadInput:
+            return {}
 
 
 def known(value: object) -> object:
@@ -197,14 +215,6 @@ def decided(config: Config) -> dict[str, Any]:
     default = Config().to_json()
     own = {name: value for name, value in config.to_json().items() if value != default[name]}
     return own | {"dataset": config.dataset}
-
-
-def held_by(workdir: Path) -> dict[str, Any]:
-    """The dataset of a run that is there: the same counts may lie in another folder too."""
-    if not (workdir / "config.json").exists():
-        return {}
-    dataset = read_config(workdir)["dataset"]
-    return {"dataset": dataset} if Path(dataset).exists() else {}
 
 
 def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:

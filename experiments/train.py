@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
         return
     folder.check(workdir, config)
     tables = folder.finished_report(workdir, config, splits)
-    if tables:
+    if hosts.of_first(bool(tables)):  # others may have the corpus elsewhere, and would not know the run
         print(tables, end="")
         return
     sharding.together("looked")
@@ -93,8 +93,10 @@ def given(assembly: Assembly, workdir: Path, most_skips: int, splits: list[str])
 def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, splits: list[str]) -> None:
     """Trains, scores on the splits and reports, from the last checkpoint on. Raises Stopped."""
     config = assembly.config
+    notes = []
     if hosts.first():
         folder.claim(workdir, assembly)
+        notes += filter(None, [folder.moved(workdir, config)])
     sharding.together("claimed")
 
     checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
@@ -105,8 +107,8 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, spli
     if hosts.first():
         metrics.rewind(progress.epoch)
         folder.settle(workdir, config)
-    for line in damaged:
-        print(f"Note: {line}; an older one is taken.")
+    for note in notes + [f"{line}; an older one is taken" for line in damaged]:
+        print(f"Note: {note}.")
     print(first_line(assembly, workdir, progress), flush=True)
 
     score = assembly.score_with(watched=pauses.watched)
@@ -166,10 +168,11 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> st
     how = described(config.refiner, training_refinement(config), config, assembly.batch_size, train.vocab_size)
     start = f"goes on after epoch {progress.epoch}" if progress.epoch or progress.batches else "begins"
     if progress.batches:
-        start += f" and {progress.batches} steps"
+        start += f" and {report.quantity(progress.batches, 'step')}"
     return (
-        f"{remark}{config.name} on {config.dataset} ({train.num_documents:,} documents, {train.vocab_size:,} words) "
-        f"{start}: {config.epochs} epochs of {assembly.steps_per_epoch} steps{devices}, documents {how}; "
+        f"{remark}{config.name} on {config.dataset} ({report.quantity(train.num_documents, 'document')}, "
+        f"{report.quantity(train.vocab_size, 'word')}) {start}: {report.quantity(config.epochs, 'epoch')} of "
+        f"{report.quantity(assembly.steps_per_epoch, 'step')}{devices}, documents {how}; "
         f"results go to {workdir}/"
     )
 
@@ -189,7 +192,8 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
     tables = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
         scores_beside_unigram(assembly, scores),
-        f"J_mean^log uses {active_directions(spectrum)} of {config.K} directions (log singular values above 0).",
+        f"J_mean^log uses {active_directions(spectrum)} of {report.quantity(config.K, 'direction')} "
+        "(log singular values above 0).",
         report.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
         f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"
         f"python -m experiments.evaluate --workdir={workdir}; train on with a larger --epochs.",

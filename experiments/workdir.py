@@ -28,7 +28,10 @@ PACKAGES = ("dlgm-jax", "jax", "jaxlib", "flax", "optax", "numpy", "scipy", "orb
 
 
 def check(workdir: Path, config: Config) -> None:
-    """Raises BadInput when the folder holds something else than this run; epochs and patience may be raised."""
+    """Raises BadInput when the folder holds something else than this run; epochs and patience may be raised.
+
+    The corpus may lie elsewhere than it did: `claim` knows it by its counts.
+    """
     if (workdir / "config.json").exists():
         _check_same(workdir, config)
     elif workdir.exists() and (
@@ -78,6 +81,12 @@ def claim(workdir: Path, assembly: Assembly) -> None:
         "corpus": {split: corpus.fingerprint() for split, corpus in assembly.splits.items()},
     }
     write_whole(environment, json.dumps(facts, indent=2) + "\n")
+
+
+def moved(workdir: Path, config: Config) -> str:
+    """From where to where the corpus of a run moved, which `claim` found to be the same; empty where it did not."""
+    before = read_config(workdir)["dataset"]
+    return f"the corpus moved from {before} to {config.dataset}" if before != config.dataset else ""
 
 
 def settle(workdir: Path, config: Config) -> None:
@@ -159,7 +168,9 @@ def _check_same(workdir: Path, config: Config) -> None:
     differences = [
         f"{name} was {before[name]!r}, is now {now[name]!r}"
         for name in now
-        if before[name] != now[name] and not (name in free and _at_least(name, now[name], before[name]))
+        if name != "dataset"
+        and before[name] != now[name]
+        and not (name in free and _at_least(name, now[name], before[name]))
     ]
     if differences:
         raise BadInput(

@@ -1,6 +1,8 @@
 """Imports go down only, and each outside library has its one room."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,33 @@ def test_every_room_has_a_floor_and_no_cycles():
         free = {name for name in graph.keys() - done if graph[name] <= done}
         assert free, f"a cycle of imports among {sorted(graph.keys() - done)}"
         done |= free
+
+
+CHANGES = """
+import importlib, os, sys
+changed = []
+
+def watched(change):
+    def call(environ, name, *value):
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"] in ("os", "collections.abc", "_collections_abc"):
+            frame = frame.f_back
+        if frame.f_globals["__name__"].split(".")[0] in ("dlgm_jax", "experiments"):
+            changed.append((frame.f_globals["__name__"], name))
+        return change(environ, name, *value)
+    return call
+
+kind = type(os.environ)
+kind.__setitem__, kind.__delitem__ = watched(kind.__setitem__), watched(kind.__delitem__)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(changed)
+"""
+
+
+def test_no_module_changes_the_environment_when_it_is_imported():
+    """What other libraries set is theirs: only what a module of ours sets is looked for."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
+    command = [sys.executable, "-c", CHANGES, *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -64,9 +64,22 @@ def test_batch_features_are_those_of_each_document():
     assert not np.any(norm[40:])
 
 
+@pytest.mark.parametrize("name", features.FEATURES)
+def test_a_document_is_read_as_in_a_batch(name):
+    batch = jax.tree.map(jnp.asarray, gather(as_corpus(COUNTS), np.arange(40), 48, (1024,)).counts)
+    read = features.reader(name, features.idf_for(name, FREQUENCIES, 40))
+    expected = {"norm": oracles.normalised, "counts": np.asarray}.get(
+        name, lambda row: oracles.tfidf(row, oracles.idf(FREQUENCIES, 40, smooth=name == "tfidf_smooth"))
+    )
+    whole = to_dense(read(batch))
+    for row in range(40):
+        np.testing.assert_allclose(read(COUNTS[row]), expected(COUNTS[row]), atol=1e-6)
+        np.testing.assert_allclose(whole[row], expected(COUNTS[row]), atol=1e-6)
+
+
 def test_bare_counts_are_read_as_they_are():
     batch = jax.tree.map(jnp.asarray, gather(as_corpus(COUNTS), np.arange(40), 48, (1024,)).counts)
-    read = features.batch_features("counts", np.ones(17))(batch)
+    read = features.reader("counts", np.ones(17))(batch)
     np.testing.assert_array_equal(to_dense(read)[:40], COUNTS)
     assert read.values.dtype == jnp.float32
 

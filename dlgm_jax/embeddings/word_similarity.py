@@ -44,6 +44,14 @@ def finder(vocabulary: Sequence[str]) -> Callable[[str], int | None]:
     return find_form
 
 
+def read_as_singulars(
+    words: Iterable[str], find: Callable[[str], int | None], vocabulary: Sequence[str]
+) -> tuple[str, ...]:
+    """Those words, sorted, that `find` takes for another than a spelling of theirs: for their singular."""
+    rows = {word: find(word) for word in words}
+    return tuple(sorted(w for w, row in rows.items() if row is not None and _plain(vocabulary[row]) != _plain(w)))
+
+
 def agreement(first: np.ndarray, second: np.ndarray, ratings: Sequence[float]) -> float:
     """Spearman between the cosines of rows of two [n, K] arrays and n ratings.
 

@@ -8,8 +8,10 @@ NUMBER/manifest.json   the sha256 of every other file, and the shapes of the arr
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,6 +43,7 @@ class Checkpoints:
         if folder.exists() and not folder.is_dir():
             raise BadInput(f"{folder}: expected a folder of checkpoints, found a file")
         self.folder, self._kept = folder, kept
+        logging.getLogger("asyncio").addFilter(_is_heard)
         self._orbax = ocp.StandardCheckpointer()
         self._worker = ThreadPoolExecutor(1)
         self._saving: Future | None = None
@@ -176,6 +179,18 @@ def _digests(place: Path) -> Iterator[tuple[str, str]]:
         if path.is_file() and path != place / MANIFEST:
             with path.open("rb") as file:
                 yield path.relative_to(place).as_posix(), hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    """Whether asyncio's logger may speak: not of writes of orbax that failed beside the one whose error was raised.
+
+    Of several writes that fail at once one error comes out of the event loop. The others stay in it, and asyncio
+    reports each with a traceback when the garbage is collected, which may be at any time or never.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    frames = traceback.walk_tb(error.__traceback__ if error else None)
+    files = " ".join(frame.f_code.co_filename for frame, _ in frames)
+    return "never retrieved" not in record.getMessage() or "orbax" not in record.getMessage() + files
 
 
 @contextmanager

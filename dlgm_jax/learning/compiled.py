@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 import jax
 
-from dlgm_jax.features import batch_features, batch_normalised_counts
+from dlgm_jax.features import batch_normalised_counts, reader
 from dlgm_jax.learning import latents, scoring, steps
 from dlgm_jax.learning.refinement import chosen
 from dlgm_jax.models.dlgm import dlgm
@@ -29,7 +29,7 @@ def training_step(features: str, how: How, learning_rate: float, weight_decay: f
     optimiser = steps.adam(learning_rate, weight_decay=weight_decay)
 
     def step(idf, state, batch, key):
-        model = dlgm(batch_features(features, idf))
+        model = dlgm(reader(features, idf))
         return steps.algorithm1(model, optimiser, refinement=chosen(*how), **settings)(state, batch, key)
 
     return jax.jit(step, donate_argnums=1)
@@ -40,7 +40,7 @@ def finder(features: str, how: How) -> Callable:
     """`posterior`: idf, params, batch, key -> Gaussian [B, K]."""
 
     def find(idf, params, batch, key):
-        return latents.posterior(dlgm(batch_features(features, idf)), refinement=chosen(*how))(params, batch, key)
+        return latents.posterior(dlgm(reader(features, idf)), refinement=chosen(*how))(params, batch, key)
 
     return jax.jit(find)
 
@@ -50,7 +50,7 @@ def scorer(features: str, how: How, num_samples: int) -> Callable:
     """`scoring.scorer`: idf, params, batch, key -> DocumentScores."""
 
     def score(idf, params, batch, key):
-        model = dlgm(batch_features(features, idf))
+        model = dlgm(reader(features, idf))
         return scoring.scorer(model, refinement=chosen(*how), num_samples=num_samples)(params, batch, key)
 
     return jax.jit(score)

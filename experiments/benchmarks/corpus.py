@@ -24,6 +24,7 @@ from experiments.assembly import TRAIN, assemble, prepare_runtime
 from experiments.benchmarks import measure
 from experiments.command import parse, run_main
 from experiments.config import Config
+from experiments.report import quantity
 
 OWN_FLAGS = {
     "documents": ("200000,2000000", "documents of the corpora that are compared"),
@@ -52,7 +53,10 @@ def main(argv: list[str]) -> None:
         print(json.dumps(stages[stage](Path(command.text("folder"))) | {f"{stage}, peak MB": peak_memory()}))
         return
     numbers = command.numbers("documents")
-    print(f"Corpora of {numbers} documents, {words} words each of {vocab:,}; then {steps} steps of {config.name}.")
+    print(
+        f"Corpora of {numbers} documents, {quantity(words, 'word')} each of {vocab:,}; "
+        f"then {quantity(steps, 'step')} of {config.name}."
+    )
     where = measure.destination("corpus", command.own["output"])
     with tempfile.TemporaryDirectory() as scratch:
         rows = []

@@ -16,6 +16,7 @@ from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
 from experiments.command import parse, run_main
 from experiments.config import Config
+from experiments.report import quantity
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> None:
     config = Config(**command.given)
     repeats, samples = map(command.number, ("repeats", "samples"))
     vocabularies = command.numbers("vocab")
-    print(f"Mean Jacobians of {samples} samples, V={vocabularies}, K={config.K}.", flush=True)
+    print(f"Mean Jacobians of {quantity(samples, 'sample')}, V={vocabularies}, K={config.K}.", flush=True)
     where = measure.destination("jacobian", command.own["output"])
     prepare_runtime()
     choose_precision(config.precision)

@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # else torch's idle threads spin while XLA is timed
-
 import jax
 import numpy as np
+
+from experiments.report import quantity
 
 OWN_FLAGS = {
     "repeats": (7, "timed runs of each candidate; the medians are shown"),
@@ -82,7 +82,9 @@ def report(where: Path, tables: dict[str, list[dict[str, Any]]], settings: dict[
     for title, rows in tables.items():
         print(f"\n{title}\n{table(rows)}")
     taken = record["taken_on"]
-    print(f"\n{taken['processor']}, {taken['threads']} threads, {taken['devices']}, load {taken['load']:.1f}")
+    print(
+        f"\n{taken['processor']}, {quantity(taken['threads'], 'thread')}, {taken['devices']}, load {taken['load']:.1f}"
+    )
     where.write_text(json.dumps(record, indent=1) + "\n")
     print(f"Written to {where}")
 

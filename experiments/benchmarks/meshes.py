@@ -25,6 +25,7 @@ from experiments.benchmarks import measure
 from experiments.benchmarks.scaling import random_corpus
 from experiments.command import parse, run_main
 from experiments.config import Config
+from experiments.report import quantity
 
 OWN_FLAGS = {
     "devices": (0, "virtual devices of this process, where it is a CPU; 0: as there are"),
@@ -52,7 +53,10 @@ def main(argv: list[str]) -> None:
     asked = command.own["meshes"].split(";")
     meshes = {"one device": None} | {text: sharding.mesh(text, config.batch_size) for text in asked}
     where = measure.destination("meshes", command.own["output"])
-    print(f"{number} steps of {config.name}, B={config.batch_size}, V={vocab:,} on {', '.join(meshes)}.", flush=True)
+    print(
+        f"{quantity(number, 'step')} of {config.name}, B={config.batch_size}, V={vocab:,} on {', '.join(meshes)}.",
+        flush=True,
+    )
     traces: dict[str, np.ndarray] = {}
     rows = []
     for name, mesh in meshes.items():
@@ -71,7 +75,7 @@ def trained(
     corpus, size = random_corpus(documents, vocab), config.batch_size
     sharding.check(mesh, size, vocab)
     axis = sharding.axis(mesh, VOCAB)
-    read = features.batch_features("tfidf", np.ones(vocab), vocab_axis=axis)
+    read = features.reader("tfidf", np.ones(vocab), vocab_axis=axis)
     widths = {"generative_widths": config.generative_widths, "inference_widths": config.inference_widths}
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32  # type: ignore[attr-defined]
     model = dlgm(read, vocab_axis=axis, latent_dim=config.K, dtype=dtype, **widths)

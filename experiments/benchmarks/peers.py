@@ -3,6 +3,7 @@
 PyTorch is optional (the `benchmarks` extra); without it its columns are left out.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -17,8 +18,15 @@ from dlgm_jax.models.dlgm import log_probs
 from dlgm_jax.types import Array, Evidence, Theta
 
 STEP = 1e-9  # along the gradient from one evaluation to the next
-# on a CPU only: elsewhere its tensors would stand beside ours on an accelerator
-torch: Any = import_module("torch") if find_spec("torch") and jax.default_backend() == "cpu" else None
+
+
+def pytorch() -> Any:
+    """PyTorch; None where it is not installed, or ours run on an accelerator, which its tensors would not share."""
+    if find_spec("torch") is None or jax.default_backend() != "cpu":
+        return None
+    # OpenMP reads it once, when torch is loaded; else torch's idle threads spin while XLA is timed
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return import_module("torch")
 
 
 def plain_log_likelihood(theta: Theta, z: Array, counts: Array) -> Array:
@@ -48,6 +56,7 @@ def bare_products(theta: Theta, z: Array) -> Array:
 
 def torch_candidates(theta: Theta, z: Array, evidence: Evidence, num_evaluations: int) -> dict[str, Callable]:
     """Eager PyTorch, torch.compile, and torch's bare products, on the same numbers."""
+    torch = pytorch()
     if torch is None:
         return {}
     weights = [_tensor(layer.weights) for layer in (*theta.hidden.layers, theta.output)]
@@ -77,6 +86,7 @@ def torch_candidates(theta: Theta, z: Array, evidence: Evidence, num_evaluations
 
 
 def _torch_products(weights, start, num_evaluations) -> Callable:
+    torch = pytorch()
     inputs = [torch.randn(len(start), w.shape[0]) for w in weights]
     outputs = [torch.empty(len(start), w.shape[1]) for w in weights]
     backs = [torch.empty_like(x) for x in inputs]
@@ -93,6 +103,7 @@ def _torch_products(weights, start, num_evaluations) -> Callable:
 
 def torch_joint_step(params: Any, x: Array, features: Array, *, compiled: bool) -> Callable | None:
     """PyTorch's M=1 step of Algorithm 1 on dense counts and features [B, V]: joint gradient, Adam."""
+    torch = pytorch()
     if torch is None:
         return None
     leaves = [_tensor(leaf).requires_grad_(True) for leaf in jax.tree.leaves(params)]
@@ -125,6 +136,7 @@ def torch_joint_step(params: Any, x: Array, features: Array, *, compiled: bool) 
 
 def torch_mean_jacobian(theta: Theta, variant: str, num_samples: int) -> dict[str, Callable]:
     """The plain loop over `torch.func.jacfwd` of the decoder, one sample after the other."""
+    torch = pytorch()
     if torch is None:
         return {}
     weights = [_tensor(layer.weights) for layer in (*theta.hidden.layers, theta.output)]
@@ -150,4 +162,4 @@ def torch_mean_jacobian(theta: Theta, variant: str, num_samples: int) -> dict[st
 
 
 def _tensor(array) -> Any:
-    return torch.tensor(np.array(array, np.float32))
+    return pytorch().tensor(np.array(array, np.float32))

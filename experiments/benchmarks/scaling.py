@@ -24,6 +24,7 @@ from experiments.assembly import choose_precision, prepare_runtime, training_ref
 from experiments.benchmarks import measure
 from experiments.command import parse, run_main
 from experiments.config import Config
+from experiments.report import quantity
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),
@@ -47,7 +48,10 @@ def main(argv: list[str]) -> None:
     corpora = command.numbers("corpora")
     config = Config(**command.given, refiner="fisher", M=command.number("M"))
     repeats, how = command.number("repeats"), training_refinement(config)
-    print(f"Refined training steps (fisher, M={own['M']}) of {len(shapes)} shapes; H=0 is log-linear.", flush=True)
+    print(
+        f"Refined training steps (fisher, M={own['M']}) of {quantity(len(shapes), 'shape')}; H=0 is log-linear.",
+        flush=True,
+    )
     where = measure.destination("scaling", own["output"])
     prepare_runtime()
     choose_precision(config.precision)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dlgm_jax import tfidf
+from dlgm_jax.features import reader
 from dlgm_jax.inference.elbo import elbo
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import infer
@@ -108,7 +108,7 @@ def dense(assembly: Assembly, batch: Batch):
     x = np.zeros((len(batch.length), assembly.train.vocab_size), np.float32)
     np.add.at(x, (batch.counts.rows, batch.counts.words), batch.counts.values)
     x = jnp.asarray(x)
-    return x, jax.vmap(lambda row: tfidf(row, jnp.asarray(assembly.idf)))(x)
+    return x, jax.vmap(reader(assembly.config.features, assembly.idf))(x)
 
 
 def _repeated(step, state, data, key):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlgm_jax.data.corpus import shown
-from dlgm_jax.features import normalised_counts, tfidf
+from dlgm_jax.features import reader
 from dlgm_jax.introspection.jacobian import jacobian_posterior
 from dlgm_jax.models.dlgm import infer, refine, token_information
 from dlgm_jax.types import Array, BadInput, Gaussian, Params
@@ -99,10 +99,11 @@ def contextual_rows(model: Learned, psi: Gaussian, rows: np.ndarray, key: Array,
 def _posteriors(params: Params, idf: Array, counts: Array, key: Array, *, features: str) -> Gaussian:
     informing, refining = jax.random.split(key)
     information = token_information(params.theta, informing)
+    read = reader(features, idf)
 
     def one(pair):
         x, key = pair
-        guess = infer(params.phi, normalised_counts(x) if features == "norm" else tfidf(x, idf))
+        guess = infer(params.phi, read(x))
         return refine(params.theta, guess, x, key, num_steps=STEPS, information=information)[0]
 
     return jax.lax.map(one, (counts, jax.random.split(refining, len(counts))), batch_size=64)

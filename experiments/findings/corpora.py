@@ -19,6 +19,7 @@ from experiments.assembly import Assembly
 from experiments.command import Command
 from experiments.findings.model import Learned, pieces
 from experiments.page import Table
+from experiments.report import quantity
 
 STEPS = 5  # of the fisher refiner for each document
 SHOWN = 6  # documents
@@ -146,7 +147,8 @@ def asked_table(model: Learned, asked: Corpus, means: np.ndarray, corpus: Corpus
             (name, corpus.ids[near], float(cosine), telling(model, corpus, near))
             for near, cosine in zip(order[0], cosines[0])
         ]
-    note = f"The {NEIGHBOURS} nearest of {corpus.num_documents:,} test documents by the cosine of posterior means."
+    number = quantity(corpus.num_documents, "test document")
+    note = f"The {NEIGHBOURS} nearest of {number} by the cosine of posterior means."
     return Table("Nearest documents, as asked", note, ("document", "nearest", "cosine", "its words"), rows)
 
 
@@ -173,9 +175,9 @@ def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.
         scores = label_scores(*known["train"], *known["test"])
         rows.append((title, 100 * scores.neighbours, 100 * scores.linear))
     note = (
-        f"Percent of {sum(map(bool, test.labels or ())):,} test documents whose label is found from "
-        f"{sum(map(bool, train.labels or ())):,} training documents with a label; there are "
-        f"{len(set(filter(None, train.labels or ())))} labels."
+        f"Percent of {quantity(sum(map(bool, test.labels or ())), 'test document')} whose label is found from "
+        f"{quantity(sum(map(bool, train.labels or ())), 'training document')} with a label; "
+        f"there are {quantity(len(set(filter(None, train.labels or ()))), 'label')}."
     )
     return Table("Labels from documents", note, ("embedding", "10 nearest", "linear probe"), rows)
 

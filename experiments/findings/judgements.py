@@ -9,7 +9,7 @@ import numpy as np
 
 from dlgm_jax.data.word_pairs import RatedPair, read_analogies, read_pairs
 from dlgm_jax.embeddings.analogies import Accuracy, accuracy, cos_add, cos_mul, known_questions
-from dlgm_jax.embeddings.word_similarity import agreement, known_pairs, word_similarity
+from dlgm_jax.embeddings.word_similarity import agreement, known_pairs, read_as_singulars, word_similarity
 from dlgm_jax.types import BadInput
 from experiments.command import Command
 from experiments.findings.contexts import contextual_rows, counted, posteriors
@@ -47,7 +47,7 @@ def check_known(models: list[Learned], files: Files) -> None:
                 raise BadInput(f"{name}: expected words of the vocabulary of {model.folder}, found none of its pairs")
         for name, sections in files.analogies:
             questions = (question for section in sections.values() for question in section)
-            if not len(known_questions(model.find, questions)):
+            if not len(known_questions(model.find_spelling, questions)):
                 raise BadInput(
                     f"{name}: expected words of the vocabulary of {model.folder}, found none of its analogies"
                 )
@@ -75,6 +75,17 @@ def missing_words(models: list[Learned], files: list[tuple[str, list[RatedPair]]
     return {name: words for name, words in found.items() if words}
 
 
+def singulars_note(models: list[Learned], files: list[tuple[str, list[RatedPair]]]) -> str:
+    """How many words of each file a model reads as their singular, and which; empty where there are none."""
+    said = []
+    for name, pairs in files:
+        words = {word for pair in pairs for word in pair[:2]}
+        found = sorted({word for m in models for word in read_as_singulars(words, m.find, m.vocabulary)})
+        if found:
+            said.append(f"{name}: {len(found)} ({some(found)})")
+    return f"Words read as their singular: {'; '.join(said)}. " if said else ""
+
+
 def similarity_table(
     models: list[Learned], files: list[tuple[str, list[RatedPair]]], variant: str, missing: dict[str, list[str]]
 ) -> Table:
@@ -88,6 +99,7 @@ def similarity_table(
     named = "; ".join(f"{name}: {some(words)}" for name, words in missing.items())
     note = (
         f"Not in the vocabulary: {f'{named}; all of them are in {MISSING}' if named else 'none'}. "
+        f"{singulars_note(models, files)}"
         f"Spearman x 100 between cosines of J_mean^{variant} and people's ratings; in context: between the vectors of "
         "each word under the posterior of its own context. "
         "A - stands where there are no contexts, fewer than two pairs, or all ratings or all cosines are the same."
@@ -120,7 +132,8 @@ def analogy_table(models: list[Learned], name: str, sections: dict[str, list[Que
     """The share of analogies a : b :: c : d whose d is found first, by section and in all."""
     found = {
         (section, model.label): [
-            accuracy(model.vectors, model.find, questions, objective=objective) for objective in (cos_add, cos_mul)
+            accuracy(model.vectors, model.find_spelling, questions, objective=objective)
+            for objective in (cos_add, cos_mul)
         ]
         for section, questions in sections.items()
         for model in models
@@ -134,8 +147,8 @@ def analogy_table(models: list[Learned], name: str, sections: dict[str, list[Que
         for (section, label), (add, mul) in found.items()
     ]
     note = (
-        "Percent found by 3CosAdd and 3CosMul among all words but the question's; left out: a word is not known, or "
-        "two are the same row."
+        "Percent found by 3CosAdd and 3CosMul among all words but the question's; left out: a word is not known (in "
+        "any case, with or without hyphens), or two are the same row."
     )
     header = ("section", "model", "3CosAdd", "3CosMul", "asked", "left out")
     return Table(f"Analogies of {name}", note, header, rows)

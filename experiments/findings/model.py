@@ -56,8 +56,13 @@ class Learned:
 
     @cached_property
     def find(self) -> Callable[[str], int | None]:
-        """The row of a word of a published list, or None."""
+        """The row of a word of a published list, or of its singular, or None."""
         return finder(self.vocabulary)
+
+    @cached_property
+    def find_spelling(self) -> Callable[[str], int | None]:
+        """The row of a word in any case and with or without hyphens, or None."""
+        return spellings(self.vocabulary)
 
     def containing(self, text: str) -> int | None:
         """The row of the shortest entry that holds a text, in any case, or None."""
@@ -86,7 +91,7 @@ class Learned:
 
         Prints what is not read as it stands. Raises BadInput with close spellings for a word that is not there.
         """
-        find, rows = spellings(self.vocabulary), []
+        find, rows = self.find_spelling, []
         for word in pieces(words, lambda word: find(word) is not None):
             row = find(word)
             if row is None:

@@ -13,6 +13,7 @@ from experiments import plots
 from experiments.command import Command
 from experiments.findings.model import Learned
 from experiments.page import Figure, Table
+from experiments.report import quantity
 
 SHOWN_DIRECTIONS, SHOWN_CLUSTERS, SHOWN_PAIRS = 12, 25, 6
 NAMED = 250  # words of the map that are written out
@@ -118,7 +119,7 @@ def cluster_table(model: Learned, clusters: np.ndarray) -> Table:
         (cluster + 1, int(sizes[cluster]), listed(model, model.frequent[ordered == cluster][:10]))
         for cluster in range(min(len(sizes), SHOWN_CLUSTERS))
     ]
-    note = f"{len(sizes)} spectral clusters by cosine; the largest, each by its most frequent words."
+    note = f"{quantity(len(sizes), 'spectral cluster')} by cosine; the largest, each by its most frequent words."
     return Table("Clusters", note, ("cluster", "words", "most frequent"), rows)
 
 

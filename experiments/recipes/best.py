@@ -27,6 +27,7 @@ from experiments.config import Config
 from experiments.page import Table
 from experiments.recipes import table1
 from experiments.recipes.table1 import OURS, OURS_BY_ROW, TRAINED
+from experiments.report import quantity
 from experiments.sweep import FLAGS, Figures, Row, Sweep, both, decided, known, perplexities
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | table1.CORPORA
@@ -98,7 +99,7 @@ def tested(sweep: Sweep, corpus: str, chosen: str, run: Run) -> Table:
             lines.append(("the network's guess", *(perplexities([one], split, False)[0] for split in SPLITS)))
         lines.append((name, *(perplexities([one], split)[0] for split in SPLITS)))
         if config.eval_full_steps:
-            lines.append((f"full covariance, {config.eval_full_steps} steps", *one["full_covariance"]))
+            lines.append((f"full covariance, {quantity(config.eval_full_steps, 'step')}", *one["full_covariance"]))
     best = np.min(list(table1.PAPER[corpus].values())) if corpus in table1.PAPER else None
     note = f"Of {chosen}." + (f" The lowest of the paper's is {best}." if best else "")
     return Table(f"The lowest perplexity on {corpus}", note, ("posterior", *SPLITS), lines)

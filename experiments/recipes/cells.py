@@ -28,6 +28,7 @@ from experiments.command import Command, parse, run_main
 from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
+from experiments.report import quantity
 from experiments.sweep import JUDGED, Row, Sweep
 
 OWN_FLAGS = JUDGED | {
@@ -49,10 +50,10 @@ def main(argv: list[str]) -> None:
         project = log_normalised_components(corpora["train"].counts, number)
         projected = {split: project(corpus.counts) for split, corpus in corpora.items()}
         rows.append((f"{label}, posterior means", *judged(means(assembly, run.params), labels)))
-        rows.append((f"log-normalised, {number} components", *judged(projected, labels)))
+        rows.append((f"log-normalised, {quantity(number, 'component')}", *judged(projected, labels)))
     note = (
-        f"{len(labels['test']):,} test and {len(labels['train']):,} training documents, {len(set(labels['train']))} "
-        "labels; the adjusted Rand index is of k-means on all documents."
+        f"{len(labels['test']):,} test and {quantity(len(labels['train']), 'training document')}, "
+        f"{quantity(len(set(labels['train'])), 'label')}; the adjusted Rand index is of k-means on all documents."
     )
     header = ("embedding", "10 nearest, %", "linear probe, %", "adjusted Rand index")
     sweep.show(Table("Labels from embeddings", note, header, rows))

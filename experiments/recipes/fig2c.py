@@ -20,6 +20,7 @@ from experiments.command import parse, run_main
 from experiments.page import Table
 from experiments.plots import plot_lines
 from experiments.recipes.table1 import TRAINED
+from experiments.report import quantity
 from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities, summarised
 
 OWN_FLAGS = FLAGS | {
@@ -53,7 +54,9 @@ def corpora(sweep: Sweep, sizes: list[int], texts: list[str]) -> dict[int, str]:
     for size, corpus in found.items():
         number = len(datasets.load(corpus).train.vocabulary)
         if number != size:
-            raise BadInput(f"--vocabularies: expected at most the {number:,} words of the texts, found {size:,}")
+            raise BadInput(
+                f"--vocabularies: expected at most the {quantity(number, 'word')} of the texts, found {size:,}"
+            )
     if not found:
         raise BadInput("--vocabularies: expected sizes as 1000,2000, found none")
     return found

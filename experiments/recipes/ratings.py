@@ -45,6 +45,7 @@ from experiments.command import Command, parse, run_main
 from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
+from experiments.report import quantity
 from experiments.sweep import JUDGED, Sweep
 
 OWN_FLAGS = JUDGED | {
@@ -68,7 +69,9 @@ def main(argv: list[str]) -> None:
         run, assembly = finished(command, workdir)
         number = assembly.splits["test"].num_documents
         shares = f"{command.own['observed_items']:.0%} of items and {command.own['observed_tokens']:.0%} of tokens"
-        print(f"Ranks and completes {number:,} test documents of {workdir}, {shares} observed ...", flush=True)
+        print(
+            f"Ranks and completes {quantity(number, 'test document')} of {workdir}, {shares} observed ...", flush=True
+        )
         by = {f"{label}, refined": evaluation_refinement(assembly.config), f"{label}, network's guess": adam(0)}
         sweep.show(ranking_table(assembly, run.params, by, command))
         sweep.show(completion_table(assembly, run.params, by, command))
@@ -174,7 +177,7 @@ def number_of(documents: Halves) -> str:
     """How many documents count."""
     left_out = documents.left_out
     beside = f" ({left_out:,} with fewer than two are left out)" if left_out else ""
-    return f"{documents.scored.num_documents - left_out:,} documents{beside}"
+    return f"{quantity(documents.scored.num_documents - left_out, 'document')}{beside}"
 
 
 if __name__ == "__main__":

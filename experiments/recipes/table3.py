@@ -28,7 +28,7 @@ from dlgm_jax.embeddings.documents import lsa
 from dlgm_jax.embeddings.word_similarity import finder, word_similarity
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
-from experiments.findings.judgements import in_context
+from experiments.findings.judgements import in_context, singulars_note
 from experiments.findings.model import Learned, mean_jacobians
 from experiments.page import Table
 from experiments.recipes import runs
@@ -78,7 +78,8 @@ def main(argv: list[str]) -> None:
         *skip_grams(word2vec, models[0], texts),
     ]
     judgements = [(name, column(pairs), pairs_of_all(embeddings, name, pairs)) for name, pairs in files]
-    sweep.show(similarity_table(embeddings, judgements))
+    note = singulars_note(models, [(name, pairs) for name, _, pairs in judgements])
+    sweep.show(similarity_table(embeddings, judgements, note.strip()))
     if command.own["contexts"] and any(pairs[0].first_context for _, _, pairs in judgements):
         sweep.show(context_table(models, judgements, command))
 
@@ -88,7 +89,7 @@ def column(pairs: list[RatedPair]) -> int | None:
     return 1 if pairs[0].first_context else 0 if len(pairs) == WORDSIM else None
 
 
-def similarity_table(embeddings: list[Embedding], judgements: list[Judgements]) -> Table:
+def similarity_table(embeddings: list[Embedding], judgements: list[Judgements], note: str) -> Table:
     """All vectors on all files."""
     rows = []
     for name, place, pairs in judgements:
@@ -96,7 +97,7 @@ def similarity_table(embeddings: list[Embedding], judgements: list[Judgements]) 
             paper = PAPER[label][place] if place is not None and label in PAPER else "-"
             value = 100 * word_similarity(vectors, find, [pair[:3] for pair in pairs]).spearman
             rows.append((name, label, value, paper, len(pairs)))
-    return Table("Similarity of words", "", ("file", "vectors", "Spearman x 100", "paper", "pairs"), rows)
+    return Table("Similarity of words", note, ("file", "vectors", "Spearman x 100", "paper", "pairs"), rows)
 
 
 def context_table(models: list[Learned], judgements: list[Judgements], command: Command) -> Table:

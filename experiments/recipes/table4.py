@@ -28,6 +28,7 @@ from experiments.command import parse, run_main
 from experiments.findings.model import mean_jacobians
 from experiments.page import Table
 from experiments.recipes import runs
+from experiments.report import quantity
 from experiments.sweep import JUDGED, Sweep
 
 OWN_FLAGS = (
@@ -84,7 +85,9 @@ def main(argv: list[str]) -> None:
         perfect = {"perfect (the groups)": np.eye(labels.max() + 1)[labels] * (labels >= 0)[:, None]}
         rows += judged(vectors | perfect, grain, labels, place, number)
     header = ("groups", "vectors", "MRM_CCS (eq. 6)", f"% of {number} hits", "paper", "codes", "without group")
-    sweep.show(Table("Medical relatedness", f"By the {number} nearest neighbours of every code.", header, rows))
+    sweep.show(
+        Table("Medical relatedness", f"By the {quantity(number, 'nearest neighbour')} of every code.", header, rows)
+    )
 
 
 def judged(

@@ -27,6 +27,7 @@ from experiments.findings.model import Learned
 from experiments.findings.vectors import cluster_table, listed
 from experiments.page import Table
 from experiments.recipes import runs
+from experiments.report import quantity
 from experiments.sweep import JUDGED, Sweep
 
 OWN_FLAGS = JUDGED | {
@@ -94,7 +95,7 @@ def main(argv: list[str]) -> None:
         chosen = queries(model, command, liked)
         sweep.show(neighbour_table(model, finders, list(dict.fromkeys(chosen + [f for f in asked if liked[f]]))))
         popularity = np.asarray(ratings.getnnz(axis=0))
-        groups = {f"{len(chosen)} films": chosen, "all that were liked": np.flatnonzero(liked >= FANS).tolist()}
+        groups = {quantity(len(chosen), "film"): chosen, "all that were liked": np.flatnonzero(liked >= FANS).tolist()}
         sweep.show(summary_table(finders, groups, genres, popularity, number))
 
 

@@ -28,6 +28,7 @@ from experiments.findings.model import Learned, check, models_of
 from experiments.findings.vectors import cluster_table, listed
 from experiments.page import Table
 from experiments.recipes import runs
+from experiments.report import quantity
 from experiments.sweep import FLAGS, Sweep
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | {
@@ -107,7 +108,8 @@ def analogy_table(model: Learned, command: Command) -> Table:
         found = complete(model.vectors, np.array([[drug, disease, other]]), num_answers=number)[0]
         right += answer in found
         rows.append((*(model.vocabulary[row] for row in (drug, disease, other, answer)), listed(model, found)))
-    note = f"{right} of {len(rows)} answers are among the {number} neighbours of the result (3CosAdd)."
+    among = f"among the {quantity(number, 'neighbour')} of the result (3CosAdd)"
+    note = f"{right} of {quantity(len(rows), 'answer')} {'is' if right == 1 else 'are'} {among}."
     rows += [(*codes, "-", f"{answer} (paper)") for *codes, answer in ANALOGIES]
     header = ("code 1", "code 2", "code 3", "it is given for", "neighbours of the result")
     return Table("(a) Medical analogies", note, header, rows)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dlgm_jax.embeddings.word_similarity import agreement, finder, spellings, word_similarity
+from dlgm_jax.embeddings.word_similarity import agreement, finder, read_as_singulars, spellings, word_similarity
 
 
 def slow_spearman(x, y):
@@ -67,3 +67,10 @@ def test_what_does_not_vary_has_no_correlation():
     rows = np.random.default_rng(0).normal(size=(4, 2))
     assert np.isnan(agreement(rows, rows[::-1], [2.0, 2.0, 2.0, 2.0]))
     assert np.isnan(agreement(np.zeros((3, 2)), rows[:3], [1.0, 2.0, 3.0]))
+
+
+def test_what_is_read_as_its_singular_is_told_from_another_spelling():
+    words = ["cell", "Tuesday", "coop", "leaf", "news"]
+    asked = ["cells", "Cell", "tuesday", "co-op", "co-ops", "leaves", "news", "zebras"]
+    assert read_as_singulars(asked, finder(words), words) == ("cells", "co-ops", "leaves")
+    assert read_as_singulars(asked, spellings(words), words) == ()

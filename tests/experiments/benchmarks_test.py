@@ -1,6 +1,7 @@
 """The benchmarks at a tiny size: that they run, write what they found, and that the peers do the same work."""
 
 import json
+import os
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("benchmark", ARGUMENTS, ids=lambda module: module.__name__.split(".")[-1])
 def test_a_benchmark_prints_its_tables_and_writes_them(benchmark, nvdm_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(peers, "torch", None)
+    monkeypatch.setattr(peers, "pytorch", lambda: None)
     for module in (refinement, step, jacobian):
         monkeypatch.setattr(module, "WIDTHS", {"deep": (5, 4)})
     monkeypatch.setattr(refinement, "FISHER", (2,))
@@ -40,6 +41,19 @@ def test_a_benchmark_prints_its_tables_and_writes_them(benchmark, nvdm_folder, t
         assert np.isfinite(numbers).all()
     assert record["taken_on"]["threads"] >= 1
     assert str(path) in printed
+
+
+def test_idle_threads_of_torch_are_told_to_sleep_before_it_is_loaded(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back as it was
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    assert peers.pytorch() is None
+    assert "OMP_WAIT_POLICY" not in os.environ
+    monkeypatch.setattr(peers, "find_spec", lambda name: name)
+    monkeypatch.setattr(peers, "import_module", lambda name: (name, os.environ["OMP_WAIT_POLICY"]))
+    assert peers.pytorch() == ("torch", "PASSIVE")
+    os.environ["OMP_WAIT_POLICY"] = "ACTIVE"
+    assert peers.pytorch() == ("torch", "ACTIVE")
 
 
 def test_meshes_compare_with_one_device(tmp_path, capsys):
@@ -96,7 +110,7 @@ def test_the_peers_do_the_same_work(widths, size, monkeypatch):
     monkeypatch.setattr(peers, "STEP", size)
     found = refinement.candidates(Config(K=3, batch_size=5), 11, widths)
     ends = {name: np.asarray(found[name]()) for name in found if name in ("ours", "plain scan", "torch eager")}
-    assert len(ends) == (3 if peers.torch else 2)
+    assert len(ends) == (3 if peers.pytorch() else 2)
     for name, end in ends.items():
         assert np.isfinite(end).all()
         np.testing.assert_allclose(end, ends["ours"], atol=1e-3, err_msg=name)

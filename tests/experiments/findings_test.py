@@ -12,6 +12,7 @@ from dlgm_jax import infer, jacobian_posterior, normalised_counts, refine, tfidf
 from dlgm_jax.data.word_pairs import RatedPair
 from dlgm_jax.embeddings.analogies import accuracy, cos_add, cos_mul
 from dlgm_jax.embeddings.neighbours import nearest
+from dlgm_jax.features import FEATURES
 from dlgm_jax.types import BadInput
 from experiments.findings import contexts, judgements
 from experiments.findings.judgements import Files
@@ -28,7 +29,8 @@ def model():
 @partial(jax.jit, static_argnames="features")
 def refined(params, idf, x, informing, own, features):
     information = token_information(params.theta, informing)
-    guess = infer(params.phi, tfidf(x, idf) if features == "tfidf" else normalised_counts(x))
+    read = {"tfidf": tfidf(x, idf), "tfidf_smooth": tfidf(x, idf), "norm": normalised_counts(x), "counts": x}
+    guess = infer(params.phi, read[features])
     return refine(params.theta, guess, x, own, num_steps=6, information=information)[0]
 
 
@@ -46,7 +48,7 @@ def counts_of(text):
     return counts
 
 
-@pytest.mark.parametrize("features", ["tfidf", "norm"])
+@pytest.mark.parametrize("features", FEATURES)
 def test_posteriors_are_refined_one_by_one(features):
     counts = np.array([[1.0, 0, 2, 0, 0, 0], [0, 1, 0, 0, 0, 3], [1, 1, 1, 0, 0, 0]], np.float32)
     model = learned(features=features)
@@ -157,6 +159,27 @@ def test_analogies_are_counted_by_section_and_in_all(tmp_path):
     assert table.rows == expected
     assert all(row[2] != row[3] for row in expected[-2:])
     assert expected[-1][4:] == (120, 1)
+
+
+def test_analogies_ask_no_singulars_in_place_of_words(tmp_path):
+    words = ("save", "saves", "Play", "plays", "vanish", "co-op")
+    model = learned(words)
+    asked_of = [("save", "saves", "play", "plays"), ("SAVE", "saves", "coop", "plays")]
+    other = [("play", "plays", "vanish", "vanishes"), ("save", "saves", "vanish", "vanishes")]
+    (table,) = judgements.parts([model], Files([], [("questions.txt", {"": [*asked_of, *other]})]), "log", tmp_path)
+    assert table.rows[0][4:] == (2, 2)
+    with pytest.raises(BadInput, match="found none of its analogies"):
+        judgements.check_known([model], Files([], [("a.txt", {"": other})]))
+
+
+def test_rated_words_that_are_read_as_their_singular_are_named(model, tmp_path):
+    pairs = [RatedPair("rivers", "Bank", 3.0), RatedPair("money", "loans", 1.0), RatedPair("fish", "zebras", 2.0)]
+    plain = [RatedPair("river", "bank", 3.0), RatedPair("Money", "new-york", 1.0)]
+    (table,) = judgements.parts([model], Files([("ws.txt", pairs), ("rg.txt", plain)], []), "log", tmp_path)
+    assert "Words read as their singular: ws.txt: 2 (loans, rivers). Spearman" in table.note
+    assert [row[4] for row in table.rows] == [2, 1]
+    (table,) = judgements.parts([model], Files([("rg.txt", plain)], []), "log", tmp_path)
+    assert "singular" not in table.note
 
 
 def test_files_of_which_nothing_is_known_are_refused(model):

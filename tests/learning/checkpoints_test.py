@@ -1,5 +1,7 @@
 """Checkpoints that are damaged, gone or of another shape, under the loop with made-up steps."""
 
+import asyncio
+import gc
 import shutil
 import time
 
@@ -141,3 +143,27 @@ def test_other_shapes_are_one_line(tmp_path):
     best = Checkpoints(tmp_path / "best")
     with pytest.raises(BadInput, match="best/1: expected a whole checkpoint of this model with 1 arrays, found other"):
         best.restore(1, {"w": jax.ShapeDtypeStruct((3,), np.float32)})
+
+
+TWO_WRITES = """
+async def write():
+    raise ValueError("no space")
+
+async def writes(asyncio):
+    beside = asyncio.create_task(write())
+    await asyncio.sleep(0)
+    await write()
+"""
+
+
+@pytest.mark.parametrize(("file", "said"), [("/lib/orbax/checkpoint/serialization.py", 0), ("/home/me/own.py", 1)])
+def test_writes_that_fail_beside_the_one_that_is_raised_are_not_reported_again(tmp_path, caplog, file, said):
+    Checkpoints(tmp_path)
+    scope = {}
+    exec(compile(TWO_WRITES, file, "exec"), scope)
+    loop = asyncio.new_event_loop()
+    with pytest.raises(ValueError, match="no space"):
+        loop.run_until_complete(scope["writes"](asyncio))
+    loop.close()
+    gc.collect()
+    assert [record.name for record in caplog.records] == ["asyncio"] * said

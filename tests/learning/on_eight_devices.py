@@ -48,7 +48,7 @@ def make(case, mesh, dtype):
     """The step and the function that makes the state before the first."""
     name, widths, how, settings = CASES[case]
     axis, idf = sharding.axis(mesh, VOCAB), features.idf(CORPUS.document_frequencies(), len(COUNTS))
-    read = features.batch_features(name, idf, vocab_axis=axis)
+    read = features.reader(name, idf, vocab_axis=axis)
     model = dlgm(read, vocab_axis=axis, latent_dim=3, dtype=dtype, **widths)
     optimiser = steps.adam(0.01, weight_decay=0.1)
     step = steps.algorithm1(model, optimiser, refinement=how, mesh=mesh, **settings)
