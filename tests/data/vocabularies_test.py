@@ -1,13 +1,15 @@
 """Files of words as gensim, scripts and people write them."""
 
 import gzip
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dlgm_jax import BadInput
-from dlgm_jax.data.source import Reading
+from dlgm_jax.data.inputs import open_input
+from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
 from dlgm_jax.data.vocabularies import read_vocabulary, vocabulary_of
 
 
@@ -100,6 +102,28 @@ def test_vocab_wins_over_what_stands_beside(tmp_path):
     (tmp_path / "vocab.txt").write_text("no\n")
     (tmp_path / "mine.gz").write_bytes(gzip.compress(b"river 3\n"))
     assert vocabulary_of(tmp_path / "a.mtx", Reading(vocab=tmp_path / "mine.gz")) == ("river",)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_gensim_writes_is_read_with_its_words(tmp_path):
+    corpora = pytest.importorskip("gensim.corpora")
+    texts = [["river", "bank", "bank"], ["money", "bank"], ["river"]]
+    dictionary = corpora.Dictionary(texts)
+    counts = [dictionary.doc2bow(text) for text in texts]
+    corpora.BleiCorpus.serialize(str(tmp_path / "corpus.lda-c"), counts, id2word=dictionary)
+    corpora.UciCorpus.serialize(str(tmp_path / "testcorpus.uci"), counts, id2word=dictionary)
+    corpora.MmCorpus.serialize(str(tmp_path / "wiki_bow.mm"), counts)
+    dictionary.save_as_text(str(tmp_path / "wiki_wordids.txt"))
+    for name in ("corpus.lda-c", "testcorpus.uci", "wiki_bow.mm"):
+        how = Reading()
+        found = in_memory(open_input(tmp_path / name, "", how))[EVERYTHING]
+        assert how.notes[0].startswith("The words are those of"), name
+        for row, text in zip(found.counts.toarray(), texts):
+            assert {word: n for word, n in zip(found.vocabulary, row) if n} == Counter(text), name
+    dictionary.save(str(tmp_path / "other.dict"))
+    corpora.MmCorpus.serialize(str(tmp_path / "other.mm"), counts)
+    with pytest.raises(BadInput, match=r"other\.dict: expected words, one a line, found a Python pickle"):
+        open_input(tmp_path / "other.mm", "", Reading())
 
 
 LETTERS = st.characters(blacklist_categories=("Cs", "Zs", "Zl", "Zp", "Cc"), blacklist_characters="\ufeff")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.lines import lines
-from dlgm_jax.data.source import EVERYTHING, SPLITS, Document, Reading, Source, beside, found, parts
+from dlgm_jax.data.source import EVERYTHING, Document, Reading, Source, beside, found, parts, split_of
 from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.types import BadInput
 
@@ -28,7 +28,7 @@ def source(folder: Path, how: Reading) -> Source:
 def _documents(path: Path, columns: dict[str, int]) -> Iterator[Document]:
     for place, line in enumerate(lines(path), 1):
         text, *more = line.split("\t")
-        if any(map(str.strip, more[2:])) or (more and more[0].strip() not in SPLITS):
+        if any(map(str.strip, more[2:])) or (more and split_of(more[0]) is None):
             raise BadInput(
                 f"{path}:{place}: expected text, split and label with tabs between, found {len(more) + 1} fields: "
                 f"{shown(line)}"
@@ -37,6 +37,8 @@ def _documents(path: Path, columns: dict[str, int]) -> Iterator[Document]:
         odd = next((word for word in words if word not in columns), None)
         if odd is not None:
             raise BadInput(f"{path}:{place}: expected words of the vocabulary, found {shown(odd)}")
-        split = SPLITS[more[0].strip()] if more else EVERYTHING
+        split = split_of(more[0]) if more else None
         label = more[1].strip() if len(more) > 1 else ""
-        yield Document(f"corpus/{place}", label, [columns[word] for word in words], list(words.values()), split)
+        yield Document(
+            f"corpus/{place}", label, [columns[word] for word in words], list(words.values()), split or EVERYTHING
+        )
