@@ -92,7 +92,7 @@ def labelled(opened: Source | Texts, labels: Labels, how: Reading) -> Source | T
 def _divides(path: Path, text: list[str], delimiter: str) -> bool:
     """Whether each row has two fields or more."""
     try:
-        return all(len(row.fields) > 1 for row in delimited.rows(text, path, delimiter))
+        return min((len(row.fields) for row in delimited.rows(text, path, delimiter)), default=0) > 1
     except BadInput:
         if all(delimiter in line for line in text if line.strip()):  # a table, but for a quote
             raise
@@ -112,9 +112,9 @@ def _table(path: Path, text: list[str], delimiters: Sequence[str], column: str, 
     delimited.note_delimiter(path, table.delimiter, how)
     if column:
         (place,) = columns.chosen(table.names, (column,), where)
-    elif len(table.names) == 2:
+    elif len(table.names) == 2 and table.names[1]:
         place = 1
-        how.note(f"Labels are the column {columns.shown_names(table.names[1:]) or 'without a name'} of {path}.")
+        how.note(f"Labels are the column {columns.shown_names(table.names[1:])} of {path}.")
     else:
         raise BadInput(
             f"{where}: expected --label to name the column of labels, found {columns.shown_names(table.names)}"
