@@ -99,7 +99,7 @@ def _folder_like(path: Path) -> str:
         names = sorted(os.listdir(path))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
-    few = ", ".join(map(shown, names[:3]))
+    few = shown(", ".join(names[:3]))
     found = f"{len(names):,} {'other' if len(names) == 1 else 'others'}, as {few}" if names else "an empty folder"
     raise BadInput(f"{path}: expected a folder of {KNOWN_FOLDERS} or texts; found {found}")
 

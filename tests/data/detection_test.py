@@ -360,10 +360,10 @@ def test_a_folder_that_nothing_fits_says_what_it_holds(tmp_path):
     for name in ("b.log", "a.log", "d\n.log", "c.log"):
         written(tmp_path, name, b"")
     (tmp_path / "raw").mkdir()
-    assert refused(tmp_path).endswith("or texts; found 5 others, as 'a.log', 'b.log', 'c.log'")
+    assert refused(tmp_path).endswith("or texts; found 5 others, as 'a.log, b.log, c.log'")
     for name in ("a.log", "b.log", "c.log"):
         (tmp_path / name).unlink()
-    assert refused(tmp_path).endswith("or texts; found 2 others, as 'd\\n.log', 'raw'")
+    assert refused(tmp_path).endswith("or texts; found 2 others, as 'd\\n.log, raw'")
 
 
 def test_times_of_a_day_are_no_pairs(tmp_path):
