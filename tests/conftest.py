@@ -13,6 +13,14 @@ from dlgm_jax import init_params
 from dlgm_jax.data.corpus import Corpus
 
 QUICK = os.environ["XLA_FLAGS"]
+# files that take longest, which begin first, so that no worker is left alone with one; each file is one worker's
+LONGEST = ("sharding", "table1", "faults", "hosts", "tables", "steps", "train", "estimator", "resume", "dlgm", "fisher")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, the others in their order."""
+    places = {f"{name}_test.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture
