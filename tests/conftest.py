@@ -14,6 +14,14 @@ from dlgm_jax import init_params
 from dlgm_jax.data.corpus import Corpus
 
 QUICK = os.environ["XLA_FLAGS"]
+# files that take longest, which begin first, so that no worker is left alone with one; each file is one worker's
+LONGEST = ("sharding", "table1", "faults", "hosts", "tables", "steps", "train", "estimator", "resume", "dlgm", "fisher")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, the others in their order."""
+    places = {f"{name}_test.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 # `HYPOTHESIS_PROFILE=long` asks property tests for 10,000 examples, other ones each time; the suite is always the same.
 settings.register_profile("suite", max_examples=200, deadline=None, derandomize=True)

@@ -1,7 +1,10 @@
+import contextlib
 import importlib
+import io
 import json
 import math
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -15,12 +18,17 @@ SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size
 PERPLEXITIES = {"validation": [1000.0, 800.0], "test": [1100.0, 900.0], "train": [700.0, 600.0]}  # of a run made up
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """No test writes into the user's cache."""
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """The cache of the tests, in which workers share what they compiled."""
     folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # workers share what they compiled
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache, monkeypatch):
+    """No test writes into the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
 
 
 @pytest.fixture
@@ -54,14 +62,25 @@ def lines(workdir):
     return [{key: value for key, value in line.items() if key != "seconds"} for line in read]
 
 
+@pytest.fixture(scope="session")
+def trained_once(cache, nvdm_folder, tmp_path_factory):
+    """The folder of a run of three epochs with refinement, its flags without --workdir, and what it printed."""
+    workdir, printed = tmp_path_factory.mktemp("finished") / "run", io.StringIO()
+    flags = [*SMALL, f"--dataset={nvdm_folder}", "--M=4", "--epochs=3"]
+    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
+        patched.setenv("XDG_CACHE_HOME", str(cache))
+        train.main(["train", *flags, f"--workdir={workdir}"])
+    return workdir, flags, printed.getvalue()
+
+
 @pytest.fixture
-def finished(command, nvdm_folder, tmp_path):
-    """A run of three epochs with refinement."""
-    workdir = tmp_path / "run"
-    arguments = [*SMALL, f"--dataset={nvdm_folder}", "--M=4", "--epochs=3", f"--workdir={workdir}"]
-    code, out, err = command("train", *arguments)
-    assert code == 0, err
-    return workdir, arguments, out
+def finished(trained_once, tmp_path):
+    """A run of three epochs with refinement, as if it had been trained here: its folder, flags and printed text."""
+    once, flags, printed = trained_once
+    workdir = shutil.copytree(once, tmp_path / "run")
+    report = workdir / "report.txt"
+    report.write_text(report.read_text(encoding="utf-8").replace(str(once), str(workdir)), encoding="utf-8")
+    return workdir, [*flags, f"--workdir={workdir}"], printed.replace(str(once), str(workdir))
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ def test_a_workdir_runs_no_code(finished, command, tmp_path, went_off, where):
         config = json.loads((workdir / "config.json").read_text())
         for name in config:
             (workdir / "config.json").write_text(json.dumps(config | {name: code}))
-            assert command("train", *arguments)[0] == 2
+            # a corpus may move, and is known by its digest: the place where it was is only shown
+            assert command("train", *arguments)[0] == (0 if name == "dataset" else 2)
         (workdir / "config.json").write_text(json.dumps(config | {"activation": code}))
         assert command("evaluate", f"--workdir={workdir}")[0] == 2
     else:
