@@ -23,6 +23,7 @@ def pytest_collection_modifyitems(items):
     places = {f"{name}_test.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
+
 # `HYPOTHESIS_PROFILE=long` asks property tests for 10,000 examples, other ones each time; the suite is always the same.
 settings.register_profile("suite", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)

@@ -23,7 +23,7 @@ class Survey:
     documents: list[Path] = field(default_factory=list)
     hidden: int = 0  # and system files
     outside: int = 0  # links that lead out of the folder, or nowhere
-    linked: int = 0  # documents that stand behind a link
+    copies: int = 0  # documents whose file is another document too, by a link
     others: list[Path] = field(default_factory=list)  # of another name, no text, or about the corpus
 
     def remarks(self) -> Iterator[str]:
@@ -45,8 +45,9 @@ class Survey:
             yield f"Left out: {_counted(self.hidden, 'hidden or system file', 'hidden or system files')}."
         if self.outside:
             yield f"Left out: {_counted(self.outside, 'link', 'links')} that lead out of {self.folder}, or nowhere."
-        if self.linked:
-            yield f"{_counted(self.linked, 'document stands', 'documents stand')} behind links."
+        if self.copies:
+            copies = _counted(self.copies, "document is a copy", "documents are copies")
+            yield f"{copies} of others by links inside {self.folder}; remove the links if that is not meant."
 
 
 def survey(folder: Path) -> Survey:
@@ -64,6 +65,7 @@ def survey(folder: Path) -> Survey:
     candidates = named or below
     subjects = [path for path in candidates if not about(path)]
     found.documents = sorted(subjects or candidates)
+    found.copies = len(found.documents) - len(set(map(os.path.realpath, found.documents)))
     chosen = set(found.documents)
     found.others = sorted(path for path in files if path not in chosen)
     return found
@@ -107,10 +109,8 @@ def _walk(found: Survey, folder: Path, above: frozenset[str], followed: set[str]
                 continue  # a loop, or a folder that was read through another link
             if entry.is_symlink():
                 followed.add(real)
-                found.linked += _files_below(path)
             yield from _walk(found, path, above | {real}, followed)
         elif entry.is_file():
-            found.linked += entry.is_symlink()
             yield path
 
 

@@ -58,7 +58,7 @@ def test_links_inside_are_followed_and_those_that_lead_out_are_counted(tmp_path)
         ("store/1", "one"),
     ]
     assert f"Left out: 3 links that lead out of {folder}, or nowhere." in notes
-    assert "2 documents stand behind links." in notes
+    assert f"2 documents are copies of others by links inside {folder}; remove the links if that is not meant." in notes
 
 
 def test_loops_end(tmp_path):

@@ -81,7 +81,7 @@ def test_ids_that_stand_twice_add_up_and_are_told(tmp_path, form):
     assert read(path, form, how).counts.toarray()[0].tolist() == expected
     times = 2 if form == "uci" else 1
     assert [note.partition(": ")[2] for note in how.notes] == [
-        f"{times} ids stand again in their document; their counts are added up."
+        f"ids that stand again in their document: {times}; their counts are added up."
     ]
 
 
@@ -112,7 +112,7 @@ def test_labels_of_svmlight_are_classes(tmp_path, labels, expected):
     how = Reading(index_base=1)
     corpora = [part.corpus for part in open_input(tmp_path / "a", "svmlight", how).read()]
     assert list(corpora[0].labels or [""] * len(labels)) == (expected or labels)
-    missing = [f"{tmp_path}/a: 3 labels nan stand for none: their documents are of no class."]
+    missing = [f"{tmp_path}/a: labels nan, whose documents are of no class: 3."]
     assert how.notes == (missing if "nan" in labels else [])
 
 
@@ -128,7 +128,7 @@ def test_query_ids_are_left_out_with_a_note(tmp_path):
     (tmp_path / "a").write_text("1 qid:3 1:2\n1 qid:3 2:2 # qid:7 3:1\n1 1:1\n")
     how = Reading(index_base=1)
     assert read(tmp_path / "a", "svmlight", how).counts.toarray().tolist() == [[2, 0], [0, 2], [1, 0]]
-    assert how.notes == [f"{tmp_path}/a: 2 numbers of queries (qid) are left out."]
+    assert how.notes == [f"{tmp_path}/a: numbers of queries (qid) that are left out: 2."]
 
 
 def test_an_empty_line_of_nvdm_has_no_label(tmp_path):
@@ -140,7 +140,7 @@ def test_an_empty_line_of_nvdm_has_no_label(tmp_path):
     assert parts["train"].labels == ("a", "", "b", "4")
     assert parts["train"].counts.toarray().tolist() == [[1, 0, 0, 0], [0] * 4, [0, 1, 0, 0], [0] * 4]
     assert parts["test"].labels is None
-    assert how.notes == [f"{tmp_path}/train.feat: 1 empty lines are documents without words and without a label."]
+    assert how.notes == [f"{tmp_path}/train.feat: empty lines, documents without words and without a label: 1."]
 
 
 @pytest.mark.parametrize(

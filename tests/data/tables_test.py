@@ -6,6 +6,7 @@ import pytest
 
 from dlgm_jax import BadInput
 from dlgm_jax.data.formats import octis, tables, triplets
+from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
 
 MOVIES = 'movieId,title,genres\n1,"Heat, The (1995)",Crime|War\n2,Twin (1990),Drama\n3,Twin (1990),War\n'
@@ -196,3 +197,11 @@ def test_fields_behind_the_label_of_octis_are_refused(tmp_path):
     (tmp_path / "corpus.tsv").write_text("river\ttrain\tx\nriver\ttest\tx\ty\n")
     with pytest.raises(BadInput, match=r"corpus\.tsv:2: expected text, split and label .* found 4 fields: 'river"):
         in_memory(octis.source(tmp_path, Reading()))
+
+
+def test_a_name_that_stands_twice_in_the_header_is_named_without_a_format(tmp_path):
+    (tmp_path / "a.csv").write_text("document,word,word\nu1,a,b\n")
+    with pytest.raises(
+        BadInput, match=r"a\.csv:1: expected distinct names in the header, found 'word' as columns 2 and 3"
+    ):
+        open_input(tmp_path / "a.csv", "", Reading())

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,15 @@ def holds(path: Path) -> bool:
     """Whether a file is HDF5: its signature stands at the beginning or, behind what others put there (MATLAB does),
     at byte 512, 1024, 2048 ...
     """
-    try:
-        size = os.path.getsize(path) if os.path.isfile(path) else 0
-        with open(path if size else os.devnull, "rb") as file:
-            place = 0
-            while place < size:
-                file.seek(place)
-                if file.read(len(SIGNATURE)) == SIGNATURE:
-                    return True
-                place = max(512, 2 * place)
-    except (OSError, ValueError):
-        pass
+    if not os.path.isfile(path):
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        place, size = 0, os.path.getsize(path)
+        while place < size:
+            file.seek(place)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            place = max(512, 2 * place)
     return False
 
 

@@ -119,7 +119,7 @@ def _documents(path: Path, vocab_size: int, split: str, how: Reading) -> Iterato
         raise BadInput(f"{path}: expected one document a line, found an empty file")
     pairs.note_repeated(how, path, repeated)
     if labelled and empty:
-        how.note(f"{path}: {empty:,} empty lines are documents without words and without a label.")
+        how.note(f"{path}: empty lines, documents without words and without a label: {empty:,}.")
 
 
 def _split_label(line: str, where: str) -> tuple[str, list[str]]:

@@ -92,4 +92,4 @@ def told_by(path: Path, mark: str = "") -> tuple[list[list[str]], bool]:
 def note_repeated(how: Reading, path: Path, number: int) -> None:
     """Notes that ids stood more than once in a line, or a document."""
     if number:
-        how.note(f"{path}: {number:,} ids stand again in their document; their counts are added up.")
+        how.note(f"{path}: ids that stand again in their document: {number:,}; their counts are added up.")

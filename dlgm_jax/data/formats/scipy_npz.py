@@ -49,7 +49,8 @@ def source(path: Path, how: Reading) -> Source:
 def _parts(folder: Path) -> dict[str, Path]:
     """TopMost's files by splits."""
     names = {"train": "train", "validation": "valid", "test": "test"}
-    there = {path.name.lower(): path for path in reversed(files_of(folder))}
+    files = sorted(files_of(folder), key=lambda path: path.name.islower())  # of two, the one that is written so
+    there = {path.name.lower(): path for path in files}
     return {split: there[f"{name}_bow.npz"] for split, name in names.items() if f"{name}_bow.npz" in there}
 
 

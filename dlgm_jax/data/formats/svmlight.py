@@ -79,6 +79,6 @@ def _documents(
         yield Document(f"{stem(path)}/{place}", label, pairs.renumbered([w + shift for w in words], columns), counts)
     pairs.note_repeated(how, path, repeated)
     if queries:
-        how.note(f"{path}: {queries:,} numbers of queries (qid) are left out.")
+        how.note(f"{path}: numbers of queries (qid) that are left out: {queries:,}.")
     if missing:
-        how.note(f"{path}: {missing:,} labels nan stand for none: their documents are of no class.")
+        how.note(f"{path}: labels nan, whose documents are of no class: {missing:,}.")

@@ -89,8 +89,8 @@ def _header(path: Path) -> list[str]:
 
 
 def _known(header: Sequence[str]) -> tuple[str, ...]:
-    """Those of the known columns that a header has, or none."""
-    if columns.have(header, COLUMNS[:2]):
+    """Those of the known columns that a header has, or none; a name that stands twice is refused later."""
+    if all(columns.places(header, name) for name in COLUMNS[:2]):
         return COLUMNS if columns.places(header, COLUMNS[2]) else COLUMNS[:2]
     typed = [name for name in header if columns.TYPED.fullmatch(name)]
     return RECBOLE if columns.have(typed, RECBOLE) else ()
