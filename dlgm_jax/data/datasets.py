@@ -39,17 +39,17 @@ def load(name: str) -> Dataset:
     folder = Path(name)
     if not name or not os.path.isdir(folder):
         raise BadInput(f"--dataset: expected {', '.join(NAMED)} or a folder, found {name!r}, which is neither")
-    origin, splits = {"folder": str(folder.resolve())}, dict[str, Documents]()
+    origin, splits, how = {"folder": str(folder.resolve())}, dict[str, Documents](), Reading()
     if compact.holds(folder):
         stored, source = compact.load(folder)
         splits, origin = dict(stored), origin | source
     else:
-        splits = dict(in_memory(nvdm.source(folder, Reading())))
+        splits = dict(in_memory(nvdm.source(folder, how)))
     if not {"train", "test"} <= splits.keys():
         raise BadInput(f"{folder}: expected training and test documents, found only {', '.join(splits) or 'none'}")
     validation = splits.get("validation")
-    remark = "the validation documents are the corpus's own, so --valid_size is not read" if validation else ""
-    return Dataset(splits["train"], splits["test"], origin, remark, validation)
+    own = ["the validation documents are the corpus's own, so --valid_size is not read"] if validation else []
+    return Dataset(splits["train"], splits["test"], origin, "; ".join([*own, *how.notes]), validation)
 
 
 def cache_folder() -> Path:

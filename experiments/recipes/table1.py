@@ -8,7 +8,8 @@ python -m experiments.recipes.table1 --dataset= --rcv1_dir=lyrl2004
 20 Newsgroups is the NVDM folder (train.feat, test.feat, vocab.new; github.com/ysmiao/nvdm), whose words the paper's
 figures are of. RCV1-v2 is the user's own copy of the token files lyrl2004_tokens_*.dat.gz. Where that is not to be had,
 film reviews stand in under their own name:
-`python -m experiments.prepare --input=imdb_train.jsonl.xz --test=imdb_test.jsonl.xz --output=imdb`.
+`python -m experiments.prepare --input=imdb_train.jsonl.xz --test=imdb_test.jsonl.xz --output=imdb
+--token_pattern='\\b[a-z][a-z]+\\b'` (the pattern by which the recorded figures were taken).
 
 Rows called M100 are trained by the fisher refiner with 12 evaluations, which does in training what Adam's 99 do; --adam
 trains them by Adam. With --ours the log-linear ones are trained by 10 steps of Adam at a rate of 0.05. All are scored
