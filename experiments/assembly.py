@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from dlgm_jax import features
 from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data import batches, datasets
-from dlgm_jax.data.corpus import Documents, split_validation
+from dlgm_jax.data.corpus import Documents, quantity, split_validation
 from dlgm_jax.learning import scoring, sharding, steps
 from dlgm_jax.learning.loop import Step
 from dlgm_jax.learning.refinement import Refinement, chosen
@@ -23,7 +23,6 @@ from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.run import model_sizes
 from dlgm_jax.types import Array, BadInput, Batch, Model, Params
 from experiments.config import Config
-from experiments.report import quantity
 
 INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, quantity
 from dlgm_jax.data.words import Letters
 
 
@@ -51,18 +51,23 @@ def labels(found: Summary) -> str:
 def summary(splits: dict[str, Summary], vocab_size: int, dropped: Dropped) -> str:
     """What the corpus holds and what was left out."""
     lines = [
-        f"{name:<11}{found.documents:>9,} documents, {vocab_size:,} words, {found.tokens:,} tokens, "
-        f"{found.entries:,} non-zeros ({100 * found.entries / (found.documents * vocab_size):.2f}%), "
+        f"{name:<11}{quantity(found.documents, 'document'):>19}, {quantity(vocab_size, 'word')}, "
+        f"{quantity(found.tokens, 'token')}, "
+        f"{quantity(found.entries, 'non-zero')} ({100 * found.entries / (found.documents * vocab_size):.2f}%), "
         f"longest document {found.longest:,}, empty {found.empty:,}, {labels(found)}"
         for name, found in splits.items()
     ]
     if dropped.documents:
-        lines.append(f"Left out: {dropped.documents:,} documents without a word of the vocabulary.")
+        lines.append(f"Left out: {quantity(dropped.documents, 'document')} without a word of the vocabulary.")
     if dropped.words:
         tokens = f", {dropped.tokens:,} tokens" if dropped.tokens else ""
-        lines.append(f"Left out: {dropped.words:,} words of training documents, too rare or stop words{tokens}.")
+        lines.append(
+            f"Left out: {quantity(dropped.words, 'word')} of training documents, too rare or stop words{tokens}."
+        )
     if dropped.unknown:
-        lines.append(f"Left out: {dropped.unknown:,} tokens of test documents, whose words no training document has.")
+        lines.append(
+            f"Left out: {quantity(dropped.unknown, 'token')} of test documents, whose words no training document has."
+        )
     outside = dropped.analysed - sum(found.tokens for found in splits.values())
     if dropped.analysed and outside:
         lines.append(f"Left out: {outside:,} of {dropped.analysed:,} tokens, whose words are not in --vocab.")

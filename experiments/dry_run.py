@@ -4,8 +4,8 @@ import time
 
 import jax
 
+from dlgm_jax.data.corpus import quantity
 from experiments.assembly import TRAIN, Assembly
-from experiments.report import quantity
 
 
 def expectations(assembly: Assembly) -> str:

@@ -13,11 +13,11 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.learning.sharding import same
 from dlgm_jax.types import BadInput
 from experiments import pauses
 from experiments.command import Command
-from experiments.report import quantity
 
 FLAGS = {
     "mesh": ("auto", "the devices: auto, or axes as data:4,vocab:2"),

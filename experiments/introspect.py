@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dlgm_jax import export
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.embeddings.clusters import AFFINITIES
 from dlgm_jax.types import BadInput
 from experiments import page, workdir
@@ -19,7 +20,6 @@ from experiments.command import Command, parse, run_main
 from experiments.findings import contexts, corpora, judgements, vectors
 from experiments.findings.model import Learned, models_of
 from experiments.plots import FEWEST
-from experiments.report import quantity
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.embeddings.neighbours import unit_rows
 from dlgm_jax.introspection.spectrum import active_directions
-from experiments.report import quantity
 
 FEWEST = 4  # words of a map
 FEW = 300  # words over which threads would rather wait for each other than work

@@ -1,6 +1,5 @@
 """The tables of a run."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,6 @@ from dlgm_jax.embeddings.neighbours import nearest
 from experiments.config import Config
 
 NEIGHBOURS = 6
-
-
-def quantity(number: int, noun: str) -> str:
-    """A number of things for people: 1 epoch, 1,200 documents, 2 queries, 1 latent dimension."""
-    plural = re.sub(r"(?<![aeiou])y$", "ie", re.sub(r"(s|x|sh)$", r"\1e", noun)) + "s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config, footnote: str) -> str:

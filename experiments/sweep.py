@@ -15,6 +15,7 @@ import numpy as np
 
 from dlgm_jax import load_run
 from dlgm_jax.data import datasets
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.inputs import TEXT, looks_like
 from dlgm_jax.data.source import Reading
 from dlgm_jax.data.words import ASCII_WORD
@@ -31,7 +32,6 @@ from experiments.config import PRESETS, Config
 from experiments.keys import asked, digest, state
 from experiments.locks import in_turn
 from experiments.page import Table, plain
-from experiments.report import quantity
 from experiments.workdir import Metrics
 
 FLAGS = {

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from dlgm_jax.learning import loop, sharding
@@ -168,11 +169,11 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> st
     how = described(config.refiner, training_refinement(config), config, assembly.batch_size, train.vocab_size)
     start = f"goes on after epoch {progress.epoch}" if progress.epoch or progress.batches else "begins"
     if progress.batches:
-        start += f" and {report.quantity(progress.batches, 'step')}"
+        start += f" and {quantity(progress.batches, 'step')}"
     return (
-        f"{remark}{config.name} on {config.dataset} ({report.quantity(train.num_documents, 'document')}, "
-        f"{report.quantity(train.vocab_size, 'word')}) {start}: {report.quantity(config.epochs, 'epoch')} of "
-        f"{report.quantity(assembly.steps_per_epoch, 'step')}{devices}, documents {how}; "
+        f"{remark}{config.name} on {config.dataset} ({quantity(train.num_documents, 'document')}, "
+        f"{quantity(train.vocab_size, 'word')}) {start}: {quantity(config.epochs, 'epoch')} of "
+        f"{quantity(assembly.steps_per_epoch, 'step')}{devices}, documents {how}; "
         f"results go to {workdir}/"
     )
 
@@ -192,7 +193,7 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
     tables = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
         scores_beside_unigram(assembly, scores),
-        f"J_mean^log uses {active_directions(spectrum)} of {report.quantity(config.K, 'direction')} "
+        f"J_mean^log uses {active_directions(spectrum)} of {quantity(config.K, 'direction')} "
         "(log singular values above 0).",
         report.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
         f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"

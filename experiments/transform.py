@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.alignment import align
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, quantity
 from dlgm_jax.data.inputs import OF_WORDS, looks_like, open_input
 from dlgm_jax.data.source import EVERYTHING, Source
 from dlgm_jax.data.text import Texts, encoded_with_others, without_header
@@ -169,9 +169,10 @@ def summary(found: Transformed) -> str:
     """How many documents there were and how well they are known."""
     known = found.perplexity[~found.is_prior]
     perplexity = f"perplexity {np.exp(np.mean(np.log(known))):.1f} (mean over documents)" if len(known) else "no words"
+    priors = quantity(int(found.is_prior.sum()), "document")
     return (
-        f"{len(found.id):,} documents, {perplexity}; {100 * found.unknown.mean():.1f}% of a document's words are not "
-        f"known on average; {found.is_prior.sum():,} documents without a known word have the prior."
+        f"{quantity(len(found.id), 'document')}, {perplexity}; {100 * found.unknown.mean():.1f}% of a document's words "
+        f"are not known on average; of {priors} no word is known, so that the posterior is the prior."
     )
 
 

@@ -1,6 +1,7 @@
 """A corpus: sparse counts, the words of the columns, the names of the rows."""
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -147,6 +148,12 @@ def reason(error: Exception) -> str:
     """What an error of another library says, on one line and not too long."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(c if c.isprintable() else "?" for c in text[:300])
+
+
+def quantity(number: int, noun: str) -> str:
+    """A number of things for people: 1 epoch, 1,200 documents, 2 queries, 1 latent dimension."""
+    plural = re.sub(r"(?<![aeiou])y$", "ie", re.sub(r"(s|x|sh)$", r"\1e", noun)) + "s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.corpus import quantity, shown
 from dlgm_jax.data.lines import OPENED, SURROGATE
 from dlgm_jax.types import BadInput
 
@@ -39,15 +39,14 @@ class Survey:
             yield f"{self.folder} holds no other text than {names}: is that the corpus?"
         if self.others:
             found = ", ".join(shown(path.name) for path in self.others[:3])
-            number = _counted(len(self.others), "file that is no document", "files that are no documents")
-            yield f"Left out: {number}, as {found}."
+            yield f"Left out: {quantity(len(self.others), 'file')}, no documents, as {found}."
         if self.hidden:
-            yield f"Left out: {_counted(self.hidden, 'hidden or system file', 'hidden or system files')}."
+            yield f"Left out: {quantity(self.hidden, 'hidden or system file')}."
         if self.outside:
-            yield f"Left out: {_counted(self.outside, 'link', 'links')} that lead out of {self.folder}, or nowhere."
+            yield f"Left out: {quantity(self.outside, 'link')} out of {self.folder}, or to nowhere."
         if self.copies:
-            copies = _counted(self.copies, "document is a copy", "documents are copies")
-            yield f"{copies} of others by links inside {self.folder}; remove the links if that is not meant."
+            copies = quantity(self.copies, "document")
+            yield f"Read twice, by links inside {self.folder}: {copies}; remove the links if that is not meant."
 
 
 def survey(folder: Path) -> Survey:
@@ -127,7 +126,3 @@ def _is_text(path: Path) -> bool:
     """Tells by its first bytes a file of UTF-8 text, or of text whose other letters are single bytes."""
     with path.open("rb") as file:
         return b"\0" not in file.read(4096)
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.report import quantity
+from dlgm_jax.data.corpus import quantity
 
 OWN_FLAGS = {
     "repeats": (7, "timed runs of each candidate; the medians are shown"),

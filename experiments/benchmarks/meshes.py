@@ -17,6 +17,7 @@ from jax.sharding import Mesh
 from dlgm_jax import features
 from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data import batches
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.learning import sharding, steps
 from dlgm_jax.models.dlgm import dlgm
 from experiments import hosts
@@ -25,7 +26,6 @@ from experiments.benchmarks import measure
 from experiments.benchmarks.scaling import random_corpus
 from experiments.command import parse, run_main
 from experiments.config import Config
-from experiments.report import quantity
 
 OWN_FLAGS = {
     "devices": (0, "virtual devices of this process, where it is a CPU; 0: as there are"),

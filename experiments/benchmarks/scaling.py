@@ -16,7 +16,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from dlgm_jax import features
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, quantity
 from dlgm_jax.learning import refinement, steps
 from dlgm_jax.models.dlgm import dlgm, init_params
 from dlgm_jax.types import Evidence, Gaussian, Model
@@ -24,7 +24,6 @@ from experiments.assembly import choose_precision, prepare_runtime, training_ref
 from experiments.benchmarks import measure
 from experiments.command import parse, run_main
 from experiments.config import Config
-from experiments.report import quantity
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),

@@ -8,7 +8,7 @@ import scipy.sparse
 
 from dlgm_jax import export
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import Corpus, Documents, shown
+from dlgm_jax.data.corpus import Corpus, Documents, quantity, shown
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_labels
 from dlgm_jax.embeddings.neighbours import nearest, nearest_to
 from dlgm_jax.introspection.spectrum import units
@@ -19,7 +19,6 @@ from experiments.assembly import Assembly
 from experiments.command import Command
 from experiments.findings.model import Learned, pieces
 from experiments.page import Table
-from experiments.report import quantity
 
 STEPS = 5  # of the fisher refiner for each document
 SHOWN = 6  # documents

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dlgm_jax import export
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.embeddings.clusters import spectral_clusters
 from dlgm_jax.embeddings.neighbours import nearest, without_plurals
 from dlgm_jax.introspection.spectrum import active_directions, directions, log_singular_values, near_duplicates
@@ -13,7 +14,6 @@ from experiments import plots
 from experiments.command import Command
 from experiments.findings.model import Learned
 from experiments.page import Figure, Table
-from experiments.report import quantity
 
 SHOWN_DIRECTIONS, SHOWN_CLUSTERS, SHOWN_PAIRS = 12, 25, 6
 NAMED = 250  # words of the map that are written out

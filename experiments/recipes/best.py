@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.run import Run, load_run
 from experiments.assembly import assemble, choose_precision
 from experiments.command import parse, run_main
@@ -27,7 +28,6 @@ from experiments.config import Config
 from experiments.page import Table
 from experiments.recipes import table1
 from experiments.recipes.table1 import OURS, OURS_BY_ROW, TRAINED
-from experiments.report import quantity
 from experiments.sweep import FLAGS, Figures, Row, Sweep, both, decided, known, perplexities
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | table1.CORPORA

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dlgm_jax.data import batches, datasets
-from dlgm_jax.data.corpus import Documents
+from dlgm_jax.data.corpus import Documents, quantity
 from dlgm_jax.embeddings.clusters import agreement_with_labels
 from dlgm_jax.embeddings.documents import label_scores, log_normalised_components, with_labels
 from dlgm_jax.learning.latents import corpus_posteriors, posterior
@@ -28,7 +28,6 @@ from experiments.command import Command, parse, run_main
 from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
-from experiments.report import quantity
 from experiments.sweep import JUDGED, Row, Sweep
 
 OWN_FLAGS = JUDGED | {

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from dlgm_jax.data import datasets
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.types import BadInput
 from experiments.command import parse, run_main
 from experiments.page import Table
 from experiments.plots import plot_lines
 from experiments.recipes.table1 import TRAINED
-from experiments.report import quantity
 from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities, summarised
 
 OWN_FLAGS = FLAGS | {

@@ -25,7 +25,7 @@ import numpy as np
 
 from dlgm_jax.data import batches
 from dlgm_jax.data.completion import Halves, Split, halves, items, tokens
-from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.data.corpus import Corpus, quantity
 from dlgm_jax.embeddings.documents import truncated_svd
 from dlgm_jax.embeddings.ranking import Ranked, ndcg_at, popularity_scores, ranked, recall_at, svd_scores
 from dlgm_jax.learning.completion import (
@@ -45,7 +45,6 @@ from experiments.command import Command, parse, run_main
 from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
-from experiments.report import quantity
 from experiments.sweep import JUDGED, Sweep
 
 OWN_FLAGS = JUDGED | {

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.medical import plain as without_dot
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups
 from dlgm_jax.data.source import Reading
@@ -28,7 +29,6 @@ from experiments.command import parse, run_main
 from experiments.findings.model import mean_jacobians
 from experiments.page import Table
 from experiments.recipes import runs
-from experiments.report import quantity
 from experiments.sweep import JUDGED, Sweep
 
 OWN_FLAGS = (

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.formats import tables
 from dlgm_jax.embeddings.clusters import spectral_clusters
 from dlgm_jax.embeddings.neighbours import nearest
@@ -27,7 +28,6 @@ from experiments.findings.model import Learned
 from experiments.findings.vectors import cluster_table, listed
 from experiments.page import Table
 from experiments.recipes import runs
-from experiments.report import quantity
 from experiments.sweep import JUDGED, Sweep
 
 OWN_FLAGS = JUDGED | {

@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.formats import tables
 from dlgm_jax.embeddings.analogies import complete
 from dlgm_jax.embeddings.clusters import spectral_clusters
@@ -28,7 +29,6 @@ from experiments.findings.model import Learned, check, models_of
 from experiments.findings.vectors import cluster_table, listed
 from experiments.page import Table
 from experiments.recipes import runs
-from experiments.report import quantity
 from experiments.sweep import FLAGS, Sweep
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | {

@@ -57,8 +57,8 @@ def test_links_inside_are_followed_and_those_that_lead_out_are_counted(tmp_path)
         ("pos/4", "one"),
         ("store/1", "one"),
     ]
-    assert f"Left out: 3 links that lead out of {folder}, or nowhere." in notes
-    assert f"2 documents are copies of others by links inside {folder}; remove the links if that is not meant." in notes
+    assert f"Left out: 3 links out of {folder}, or to nowhere." in notes
+    assert f"Read twice, by links inside {folder}: 2 documents; remove the links if that is not meant." in notes
 
 
 def test_loops_end(tmp_path):
@@ -76,7 +76,7 @@ def test_plain_files_of_label_folders_are_documents(tmp_path):
     assert looks_like(tmp_path, Reading()) == "text"
     texts, notes = read(tmp_path)
     assert texts == [Text("rec.autos/102", "rec.autos", "car"), Text("sci.space/101", "sci.space", "orbit")]
-    assert "Left out: 2 files that are no documents, as 'README', 'logo.png'." in notes
+    assert "Left out: 2 files, no documents, as 'README', 'logo.png'." in notes
 
 
 def test_splits_above_labels_in_any_case(tmp_path):
@@ -90,7 +90,7 @@ def test_a_readme_is_a_document_only_where_there_is_no_other(tmp_path):
     texts, notes = read(tmp_path)
     assert [text.name for text in texts] == ["README"]
     assert f"{tmp_path} holds no other text than README.txt: is that the corpus?" in notes
-    assert "Left out: 1 file that is no document, as 'data.bin'." in notes
+    assert "Left out: 1 file, no documents, as 'data.bin'." in notes
     make(tmp_path, {"1.txt": "river"})
     texts, notes = read(tmp_path)
     assert [text.name for text in texts] == ["1"]

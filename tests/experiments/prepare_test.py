@@ -74,7 +74,7 @@ def test_words_that_few_training_documents_hold_are_left_out(command, tmp_path):
     train, test = stored(tmp_path / "out")
     assert train.vocabulary == ("often", "sometimes")
     assert (train.num_documents, test.num_documents) == (8, 2)
-    assert "Left out: 1 words of training documents" in out
+    assert "Left out: 1 word of training documents" in out
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -133,7 +133,7 @@ def test_given_words_are_counted_and_no_others(command, tmp_path):
     assert code == 0, err
     train, test = stored(tmp_path / "out")
     assert train.vocabulary == test.vocabulary == ("loan", "zebra", "the")
-    assert "documents without a word of the vocabulary" in out
+    assert " without a word of the vocabulary" in out
     assert train.num_documents + test.num_documents < 40
     words = " ".join(json.loads(line)["text"] for line in source.open()).split()
     outside = sum(word != "loan" for word in words)

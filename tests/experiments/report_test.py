@@ -7,7 +7,7 @@ import re
 import pytest
 
 import experiments
-from experiments.report import quantity
+from dlgm_jax.data.corpus import quantity
 
 
 @pytest.mark.parametrize(

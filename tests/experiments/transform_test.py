@@ -57,7 +57,7 @@ def test_documents_are_aligned_by_word_and_stand_alone(command, finished, nvdm_f
         assert ours["mean"].shape == (9, run.config["K"])
         mean = np.delete(ours["mean"], 4, axis=0)
         assert np.abs(mean).max() > 0
-    assert "1 documents without a known word have the prior" in first
+    assert "of 1 document no word is known, so that the posterior is the prior" in first
     assert "9 documents, perplexity" in first
 
 
