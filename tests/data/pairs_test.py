@@ -131,6 +131,16 @@ def test_query_ids_are_left_out_with_a_note(tmp_path):
     assert how.notes == [f"{tmp_path}/a: numbers of queries (qid) that are left out: 2."]
 
 
+@pytest.mark.parametrize("vocab", [True, False])
+@pytest.mark.parametrize("query", ["qid:", "qid:x", "qid:1.5", "qid:-1", "QID:1"])
+def test_what_is_no_number_of_a_query_is_not_left_out(tmp_path, query, vocab):
+    (tmp_path / "words").write_text("".join(f"{word}\n" for word in WORDS))
+    (tmp_path / "a").write_text(f"1 1:2\n1 {query} 2:2\n")
+    how = Reading(index_base=1, vocab=tmp_path / "words" if vocab else None)
+    with pytest.raises(BadInput, match=f"a:2: expected an id from .*, found '{query}'"):
+        read(tmp_path / "a", "svmlight", how)
+
+
 def test_an_empty_line_of_nvdm_has_no_label(tmp_path):
     (tmp_path / "vocab.txt").write_text("".join(f"{word}\n" for word in WORDS))
     (tmp_path / "train.feat").write_text("a 1:1\n\nb 2:1\n4\n")

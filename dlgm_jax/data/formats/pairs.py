@@ -11,6 +11,7 @@ from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
 DIGITS = 19  # longer numbers are out of every range
+QUERY = re.compile(r"qid:[0-9]+")  # of SVMlight: the query of a line, no pair
 # What a detector takes for a pair: any name and a number, but no time of a day (`00:00:00`).
 PAIR = re.compile(r"[^:\s]+:([-+]?\.?\d[^:,\"\s]*|[-+]?(?i:nan|inf|infinity))")
 WHOLE = re.compile(r"([0-9]+)(?:\.0*|(?:\.[0-9]*)?([eE]\+?[0-9]{1,2}))?")
@@ -70,7 +71,7 @@ def ids_that_occur(path: Path, skipped: int) -> tuple[int, ...]:
     """The ids of a file of pairs, in order; the first `skipped` fields of a line are no pairs."""
     ids = set()
     for place, line in enumerate(lines(path), 1):
-        pairs = [pair for pair in line.partition("#")[0].split()[skipped:] if not pair.startswith("qid:")]
+        pairs = [pair for pair in line.partition("#")[0].split()[skipped:] if not QUERY.fullmatch(pair)]
         ids.update(parse(pairs, f"{path}:{place}", base=0, vocab_size=None)[0])
     return tuple(sorted(ids))
 

@@ -70,7 +70,7 @@ def _documents(
             continue
         if ":" in fields[0]:
             raise BadInput(f"{where}: expected a label first, found {shown(fields[0])}")
-        found = [field for field in fields[1:] if not field.startswith("qid:")]
+        found = [field for field in fields[1:] if not pairs.QUERY.fullmatch(field)]
         words, counts = pairs.parse(found, where, base=base, vocab_size=vocab_size)
         label = class_of(fields[0])
         repeated += len(found) - len(words)
