@@ -67,20 +67,21 @@ def prepared(
     command: Command, path: Path, output: Path, form: str, how: Reading
 ) -> tuple[dict[str, Summary], int, Dropped]:
     """Writes the corpus of an input: what each split holds, the number of words, and what was left out."""
-    dropped = Dropped()
+    dropped, stopped = Dropped(), command.own["stop_words"]
     opened = opened_with_labels(command, path, form, how)
     if isinstance(opened, Texts):
         analyse = opened.analyse or words_by(command.own["token_pattern"])
         if form == TEXT:
-            opened = opened._replace(stop_words=stop_words(command.own["stop_words"]))
+            opened = opened._replace(stop_words=stop_words(stopped))
         source = from_texts(command, opened, analyse, form, how, dropped)
     else:
         source = from_counts(command, opened, how, dropped)
     origin = {"input": str(path.resolve()), "format": opened.form}
     if form == TEXT:
-        origin |= {"token_pattern": command.own["token_pattern"], "drop_headers": str(command.own["drop_headers"])}
-        origin |= {"normal_form": words_by(command.own["token_pattern"]).normal_form}
-        origin |= {"stop_words": kept_stop_words(command.own["stop_words"])}
+        words = words_by(command.own["token_pattern"])
+        how.note(f"Words are what --token_pattern={words.pattern} matches in lower case; stop words: {stopped}.")
+        origin |= {"token_pattern": words.pattern, "normal_form": words.normal_form}
+        origin |= {"drop_headers": str(command.own["drop_headers"]), "stop_words": kept_stop_words(stopped)}
     splits = write(output, source, origin, command.own["label"])
     for remark in dropped.letters.remarks():
         how.note(remark)

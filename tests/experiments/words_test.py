@@ -31,6 +31,7 @@ def test_a_french_text_keeps_its_words(command, tmp_path):
     assert {"garçon", "préfère", "hôtel", "forêt", "mer", "près"} <= vocabulary(tmp_path)
     assert not {"le", "la", "et", "été", "très"} & vocabulary(tmp_path)
     assert "of the letters stand in no word" in out
+    assert f"Words are what --token_pattern={WORD} matches in lower case; stop words: french." in out
     origin = json.loads((tmp_path / "out" / "corpus.json").read_text())["origin"]
     assert (origin["token_pattern"], origin["normal_form"]) == (WORD, "NFC")
 
