@@ -74,7 +74,8 @@ def test_words_are_those_of_a_slow_loop(text):
 
 @given(TEXTS)
 def test_every_word_of_any_alphabet_is_found_or_left_out(text):
-    ascii_words = words_by(ASCII_WORD)
+    text = "".join(sign for sign in text if category(sign) != "M" and sign not in "\u200c\u200d")
+    ascii_words = words_by(ASCII_WORD)  # by `re` an ASCII word ends before a mark
     assert sorted([*ascii_words(text), *ascii_words.left_out(text)]) == sorted(Words(WORD, "")(text))
 
 
