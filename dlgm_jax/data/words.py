@@ -20,12 +20,17 @@ ASCII_WORD = r"\b[a-z][a-z]+\b"  # of `docstrings`, of every recipe, and of corp
 WORD = r"\b\p{L}[\p{L}\p{M}\p{Join_C}]+\b"  # two letters and more of any alphabet, with marks (as in Hindi) and joiners
 UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")  # scripts
 ANY_WORD = regex.compile(WORD)
+# Soft hyphens, and joiners that join no letters (as in emojis): two words that look the same would differ by them.
+UNSEEN = regex.compile(r"\u00ad|(?<![\p{L}\p{M}])\p{Join_C}++|\p{Join_C}++(?![\p{L}\p{M}])")
 ENGLISH, NONE = "english", "none"
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a text: what a regular expression finds after lower-casing, in a Unicode normal form or as it is.
+    """The words of a text: what a regular expression finds after lower-casing.
+
+    With a normal form the text is brought to it first, without soft hyphens and joiners that join nothing; else it is
+    searched as it stands.
 
     Example:
         >>> Words(WORD)("Le caf\\u00e9 de l'h\\u00f4tel")
@@ -67,7 +72,9 @@ class Words:
 
     def _brought(self, text: str) -> str:
         text = text.lower()
-        return unicodedata.normalize(self.normal_form, text) if self.normal_form else text  # type: ignore[arg-type]
+        if not self.normal_form or text.isascii():
+            return text
+        return UNSEEN.sub("", unicodedata.normalize(self.normal_form, text))  # type: ignore[arg-type]
 
 
 def words_by(pattern: str) -> Words:
@@ -94,7 +101,7 @@ class Letters:
         self.all += number
         self.outside += max(0, number - _letters("".join(words)))  # lower-casing makes two letters of some
         if not text.isascii():
-            self.unspaced += len(UNSPACED.findall(text))
+            self.unspaced += sum(map(str.isalpha, UNSPACED.findall(text)))
 
     def remarks(self) -> Iterator[str]:
         """Lines that the user should read."""
@@ -114,11 +121,11 @@ def stop_words(name: str) -> frozenset[str]:
 
     English ones are scikit-learn's, others those of the library stop-words. Raises BadInput.
     """
-    if name == ENGLISH:
+    if name.lower() == ENGLISH:
         return frozenset(ENGLISH_STOP_WORDS)
-    if name == NONE:
+    if name.lower() == NONE:
         return frozenset()
-    listed = _of_language(name) if not Path(name).is_file() else [line.strip() for line in lines(name)]
+    listed = _of_language(name.lower()) if not Path(name).is_file() else [line.strip() for line in lines(name)]
     words = words_by(WORD)
     # Texts are cut at apostrophes and hyphens, so that the pieces of "aujourd'hui" are stop words too.
     return frozenset(piece for entry in listed if entry for piece in (entry.lower(), *words(entry)))
@@ -126,7 +133,9 @@ def stop_words(name: str) -> frozenset[str]:
 
 def kept_stop_words(name: str) -> str:
     """Stop words as a corpus keeps them: by name, or all of them where it is of a file or a language."""
-    return name if name in (ENGLISH, NONE) else "".join(f"{word}\n" for word in sorted(stop_words(name)))
+    return (
+        name.lower() if name.lower() in (ENGLISH, NONE) else "".join(f"{word}\n" for word in sorted(stop_words(name)))
+    )
 
 
 def stop_words_of(origin: dict[str, str]) -> frozenset[str]:
