@@ -11,6 +11,8 @@ from dlgm_jax.data.source import Reading, beside
 from dlgm_jax.types import BadInput
 
 WHOLE = re.compile(r"[0-9]{1,18}")
+COMMA = re.compile(r"[^,]*,\s*[0-9]+|[0-9]+\s*,[^,]*")  # a row of a table
+NUMBER_FIRST = re.compile(r"([0-9]{1,18})\s+([^0-9\s].*)")
 OF_COUNTS = re.compile(r"(_bow|_tfidf|_counts)$")  # what gensim's scripts add to the name of a corpus
 
 
@@ -29,17 +31,20 @@ def vocabulary_of(path: Path, how: Reading, *names: str) -> tuple[str, ...] | No
     found = beside(path.parent, *names, *own, "vocab.txt", "vocabulary.txt")
     if found:
         how.note(f"The words are those of {found.name}, which stands beside {path.name}.")
-        return read_vocabulary(found, how)
+    return read_vocabulary(found, how) if found else None
+
+
+def note_numbered(path: Path, how: Reading) -> None:
+    """Notes that words have numbers for want of a vocabulary."""
     how.note(f"Words are numbered: no vocabulary stands beside {path.name}; --vocab=FILE names one.")
-    return None
 
 
 def read_vocabulary(path: Path, how: Reading) -> tuple[str, ...]:
     """The words of a file, in the order of their columns; more fields of a line than the word are noted.
 
-    A line is a word, which may hold blanks; or a word and more, cut at tabs; or a word, a blank and a whole number; or,
-    as gensim's `Dictionary.save_as_text` writes it, an id, a word and a number, cut at tabs. Raises BadInput with file
-    and line.
+    A line is a word, which may hold blanks; or a word and more, cut at tabs; or a word, a blank and a whole number, in
+    either order; or, as gensim's `Dictionary.save_as_text` writes it, an id, a word and a number, cut at tabs. Raises
+    BadInput with file and line, also where numbers behind words could be their columns.
     """
     if kind := signature(first_bytes(path)):
         hint = " (gensim's Dictionary.save_as_text writes text)" if "pickle" in kind else ""
@@ -53,9 +58,38 @@ def read_vocabulary(path: Path, how: Reading) -> tuple[str, ...]:
     if path.name.startswith("vocab.new"):  # NVDM's: a word and its frequency, always
         words = [row.split()[0] for row in rows]
     else:
+        rows = _unquoted(rows, path, how)
         words = _of_ids(rows, path, how) or _first_fields(rows, path, how) or [row.strip() for row in rows]
     check_distinct(words, str(path))
     return tuple(words)
+
+
+def _unquoted(rows: list[str], path: Path, how: Reading) -> list[str]:
+    """Lines without the quotation marks around all of them; those that begin with a number have it behind a tab.
+
+    Raises BadInput for lines of a comma and a number, and for several quoted fields.
+    """
+    bare = [row.strip() for row in rows]
+    if all(COMMA.fullmatch(row) for row in bare):
+        raise BadInput(f"{path}:1: expected words alone, or fields with tabs between, found {shown(bare[0])}")
+    if all(len(row) > 2 and row[0] == row[-1] == '"' for row in bare):
+        if any('"' in row[1:-1] for row in bare):
+            raise BadInput(f"{path}:1: expected one word a line, found several in quotation marks: {shown(bare[0])}")
+        how.note(f"{path.name}: the quotation marks around the words are left out.")
+        return [row[1:-1] for row in bare]
+    numbered = [NUMBER_FIRST.fullmatch(row) for row in bare]
+    if not all(numbered) or "\t" in "".join(bare):
+        return rows
+    ids = [int(match[1]) for match in numbered if match]
+    between = "\t" if _are_columns(ids) else None  # an id; else a count, as `uniq -c` writes it
+    if between is None:
+        how.note(f"{path.name}: a word is what stands behind the number of a line, as in {shown(bare[0])}.")
+    return [f"{match[1]}\t{match[2]}" if between else match[2] for match in numbered if match]
+
+
+def _are_columns(numbers: list[int]) -> bool:
+    """Tells numbers that are 0, 1, 2 ... or 1, 2, 3 ... in some order."""
+    return sorted(numbers) in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
 
 
 def _of_ids(rows: list[str], path: Path, how: Reading) -> list[str] | None:
@@ -65,7 +99,7 @@ def _of_ids(rows: list[str], path: Path, how: Reading) -> list[str] | None:
     if not all(len(found) > 1 and WHOLE.fullmatch(found[0]) for found in fields):
         return None
     ids = [int(found[0]) for found in fields]
-    whole = sorted(ids) in (list(range(len(ids))), list(range(1, len(ids) + 1)))
+    whole = _are_columns(ids)
     if all(map(_of_numbers, fields)) and not headed:  # words that are numbers: before what they count, or behind ids?
         if not whole:
             return None
@@ -97,6 +131,12 @@ def _first_fields(rows: list[str], path: Path, how: Reading) -> list[str] | None
         return None
     if "" in words:
         raise BadInput(f"{path}:{headed + words.index('') + 1}: expected a word first, found none")
+    numbers = [int(found[1]) for found in fields[headed:] if _of_counts(found)]
+    if len(numbers) == len(words) > 1 and _are_columns(numbers) and numbers != sorted(numbers):
+        raise BadInput(
+            f"{path}:{headed + 1}: expected words and how often they occur, found numbers that could be their columns, "
+            f"as {shown(rows[headed])}; give the words alone, in the order of the columns"
+        )
     how.note(f"{path.name}: a word is what stands first in a line, {shown(words[0])} of {shown(rows[headed])}.")
     return words
 

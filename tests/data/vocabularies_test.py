@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dlgm_jax import BadInput
 from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
-from dlgm_jax.data.vocabularies import read_vocabulary, vocabulary_of
+from dlgm_jax.data.vocabularies import note_numbered, read_vocabulary, vocabulary_of
 
 
 def words_of(tmp_path, text, name="words.txt"):
@@ -34,6 +34,10 @@ def words_of(tmp_path, text, name="words.txt"):
         ("1\tbank\n2\triver\n", ("bank", "river")),
         ("9\n1\t4019\t7\n0\t25000\t12\n", ("25000", "4019")),  # codes of diagnoses
         ("4019\t7\n25000\t12\n", ("4019", "25000")),
+        ("3 apple\n0 pear\n2 fig\n1 kiwi\n", ("pear", "kiwi", "fig", "apple")),
+        ("   6494 who\n   6114 new york\n", ("who", "new york")),  # uniq -c
+        ('"river"\n"bank"\n', ("river", "bank")),
+        ("apple\t0\npear\t1\n", ("apple", "pear")),
         ("windows 95\nwindows 98\nmac\n", ("windows 95", "windows 98", "mac")),
         ("windows 95\nwindows 98\n", ("windows 95", "windows 98")),
         ("catch 22\nriver\n", ("catch 22", "river")),
@@ -57,6 +61,14 @@ def test_words_of_a_file(tmp_path, text, expected):
         ("0\triver\n0\tbank\n", r"words\.txt: expected each id .* found 0 2 times"),
         ("0\triver\n1\t \n", r"words\.txt: expected a word behind each id, found none behind 1"),
         ("0\t4019\n1\t25000\n", r"words\.txt: expected words that can be told from numbers"),
+        (
+            "apple\t3\npear\t0\nfig\t2\nkiwi\t1\n",
+            r"words\.txt:1: expected words and how often .* could be their columns",
+        ),
+        ("apple 1\npear 0\n", r"words\.txt:1: expected words and how often"),
+        ("apple,3\npear,9\n", r"words\.txt:1: expected words alone, or fields with tabs between, found 'apple,3'"),
+        ("3,apple\n9,pear\n", r"words\.txt:1: expected words alone"),
+        ('"1" "apple"\n"2" "pear"\n', r"words\.txt:1: expected one word a line, found several in quotation marks"),
         (b"\x80\x04\x95 gensim", r"words\.txt: expected words, one a line, found a Python pickle \(gensim"),
         (b"\xff\xfe\x00r", r"words\.txt: expected words, one a line, found UTF-16 text"),
     ],
@@ -95,6 +107,8 @@ def test_a_vocabulary_beside_is_found_by_the_names_that_others_give(tmp_path, co
 def test_words_that_are_numbered_are_said(tmp_path):
     how = Reading()
     assert vocabulary_of(tmp_path / "a.mtx", how) is None
+    assert how.notes == []
+    note_numbered(tmp_path / "a.mtx", how)
     assert how.notes == ["Words are numbered: no vocabulary stands beside a.mtx; --vocab=FILE names one."]
 
 
@@ -153,9 +167,12 @@ def test_words_come_back_or_are_refused(tmp_path_factory, words, numbers, form, 
         found, notes = words_of(folder, text)
     except BadInput as error:
         assert str(folder / "words.txt") in str(error)
-        assert form == "ids" or "found 'word'" in str(error) or all(map(str.isdecimal, words))
+        could_be = "could be their columns" in str(error) or "expected words alone" in str(error)
+        assert form == "ids" or "found 'word'" in str(error) or all(map(str.isdecimal, words)) or could_be
         return
-    if list(found) != words:  # lines that all end in a number: of what kind they are, no one can tell, and it is said
-        assert form == "plain"
-        assert all(row.split()[-1].isdigit() and len(row.split()) > 1 for row in words[1:])
+    if list(found) != words:  # lines that all begin or end in a number or quotes: no one can tell, and it is said
+        assert form in ("plain", "ids")
+        ends = all(row.split()[-1].isdigit() and len(row.split()) > 1 for row in words[1:])
+        begins = all(row.split()[0].isdigit() and len(row.split()) > 1 for row in words)
+        assert ends or begins or all(row[0] == row[-1] == '"' for row in words)
         assert notes

@@ -7,7 +7,7 @@ from pathlib import Path
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts
-from dlgm_jax.data.vocabularies import vocabulary_of
+from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
 from dlgm_jax.types import BadInput
 
 
@@ -25,6 +25,8 @@ def holds(path: Path) -> bool:
 def source(path: Path, how: Reading) -> Source:
     """A file, its words from `vocab` or a file beside it, else the ids that occur. Raises BadInput."""
     words = vocabulary_of(path, how)
+    if words is None:
+        note_numbered(path, how)
     ids = None if words else pairs.ids_that_occur(path, skipped=1)
     vocabulary = words or tuple(map(str, ids or ()))
     if not vocabulary:

@@ -15,7 +15,7 @@ from dlgm_jax.data.formats import tenx
 from dlgm_jax.data.formats.pairs import number, told_by
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
-from dlgm_jax.data.vocabularies import vocabulary_of
+from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
 from dlgm_jax.types import BadInput
 
 BANNER = "%%MatrixMarket"
@@ -43,7 +43,10 @@ def source(path: Path, how: Reading) -> Source:
         if getattr(how, flag):
             raise BadInput(f"{path}: expected --{flag} to go with 10x files, found no features.tsv and barcodes.tsv")
     counts = _matrix(path).T if how.transposed else _matrix(path)
-    vocabulary = vocabulary_of(path, how) or tuple(map(str, range(counts.shape[1])))
+    vocabulary = vocabulary_of(path, how)
+    if vocabulary is None:
+        note_numbered(path, how)
+        vocabulary = tuple(map(str, range(counts.shape[1])))
     names = tuple(f"{stem(path)}/{row}" for row in range(1, counts.shape[0] + 1))
     with named(path):
         return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})
