@@ -49,7 +49,7 @@ def from_counts(command: Command, source: Source, how: Reading, dropped: Dropped
     number = one_split(progress(source.read(), "reading"))
     if own["test"]:
         check_undivided(number)
-        source = with_test_counts(source, Path(own["test"]), how, dropped)
+        source = with_test_counts(source, Path(own["test"]), own["format"], how, dropped)
     elif number is not None:
         source = divided(source, drawn(number, command.number("test_size"), command.given.get("seed", 0)))
     narrow = narrowed(source, own["vocab_size"] or None, own["min_count"])
@@ -119,9 +119,9 @@ def with_test_texts(texts: Texts, path: Path, form: str, how: Reading) -> Texts:
     return texts._replace(read=read)
 
 
-def with_test_counts(source: Source, path: Path, how: Reading, dropped: Dropped) -> Source:
+def with_test_counts(source: Source, path: Path, form: str, how: Reading, dropped: Dropped) -> Source:
     """Training documents, and test documents of another input over the same words."""
-    other = open_input(path, "", how)
+    other = open_input(path, form, how)
     if isinstance(other, Texts):
         raise BadInput(f"--test: expected counts as in --input, found texts in {path}")
 

@@ -11,11 +11,7 @@ import shutil
 from pathlib import Path
 
 from dlgm_jax.data import compact
-from dlgm_jax.data.inputs import (
-    OF_WORDS,
-    TEXT,
-    looks_like,
-)
+from dlgm_jax.data.inputs import OF_WORDS, TEXT, check_format, looks_like
 from dlgm_jax.data.source import Reading, Source
 from dlgm_jax.data.text import Texts
 from dlgm_jax.data.words import ENGLISH, WORD, kept_stop_words, stop_words, words_by
@@ -55,6 +51,7 @@ def main(argv: list[str]) -> None:
         raise BadInput(f"--input: expected a file or a folder, found no {path}")
     how = reading(command)
     form = command.own["format"] or looks_like(path, how)
+    check_format(form)
     check(command, form)
     print(f"Reads {path} as {form}; the corpus goes to {output}/.", flush=True)
     with telling(how):

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlgm_jax.data.corpus import quantity, shown
-from dlgm_jax.data.lines import OPENED, SURROGATE
+from dlgm_jax.data.lines import OPENED, SURROGATE, first_bytes
 from dlgm_jax.types import BadInput
 
 TEXT = ".txt"
 SYSTEM = frozenset(("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information"))
-ABOUT = re.compile(r"(?i)(read_?me|licen[cs]e|copying|notice|authors|changelog|changes)\b.*")  # tell of a corpus
+ABOUT = re.compile(r"(?i)(read_?me|licen[cs]e|copying|notice|authors|changelog|changes)([._-]\S*)?")  # tell of a corpus
+TABULAR = frozenset((".csv", ".tsv", ".mtx", ".npz", ".h5", ".h5ad", ".parquet", ".json", ".jsonl", ".xlsx", ".feat"))
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Survey:
     hidden: int = 0  # and system files
     outside: int = 0  # links that lead out of the folder, or nowhere
     copies: int = 0  # documents whose file is another document too, by a link
+    again: int = 0  # links to a folder above, or to one that was read by another link
+    follows: bool = False  # some link
     others: list[Path] = field(default_factory=list)  # of another name, no text, or about the corpus
 
     def remarks(self) -> Iterator[str]:
@@ -44,6 +47,8 @@ class Survey:
             yield f"Left out: {quantity(self.hidden, 'hidden or system file')}."
         if self.outside:
             yield f"Left out: {quantity(self.outside, 'link')} out of {self.folder}, or to nowhere."
+        if self.again:
+            yield f"Left out: {quantity(self.again, 'link')} to a folder above, or to one read by another link."
         if self.copies:
             copies = quantity(self.copies, "document")
             yield f"Read twice, by links inside {self.folder}: {copies}; remove the links if that is not meant."
@@ -52,19 +57,23 @@ class Survey:
 def survey(folder: Path) -> Survey:
     """Finds the documents of a folder and the folders in it.
 
-    Documents are the `.txt` files, compressed or not, where there are any; else the files of text, of any name, in
-    the folders below, which then name the labels. Files that tell of the corpus (README) are documents only where
-    there are no others. Hidden and system files are left out. Links are followed inside the folder.
+    Documents are the `.txt` files, compressed or not, where there are any; else the files of text in the folders below,
+    which then name the labels, unless their names are those of tables. Files that tell of the corpus (README) are
+    documents only where there are no others. Hidden and system files and files that are no text are left out. Links
+    are followed inside the folder.
     """
-    found, files = Survey(folder), list[Path]()
-    for path in _walk(found, folder, frozenset({os.path.realpath(folder)}), set()):
-        files.append(path)
-    named = [path for path in files if is_text_name(path.name)]
-    below = [path for path in files if path.parent != folder and not about(path) and _is_text(path)]
-    candidates = named or below
+    found = Survey(folder)
+    real = os.path.realpath(folder)
+    try:
+        files = list(_walk(found, folder, real, frozenset({real}), set()))
+    except OSError as error:
+        raise BadInput(f"{error.filename}: cannot be read: {error.strerror or error}") from error
+    named = [path for path in files if is_text_name(path.name) and _is_text(path)]
+    candidates = named or [path for path in files if path.parent != folder and not about(path) and _is_plain(path)]
     subjects = [path for path in candidates if not about(path)]
     found.documents = sorted(subjects or candidates)
-    found.copies = len(found.documents) - len(set(map(os.path.realpath, found.documents)))
+    if found.follows:
+        found.copies = len(found.documents) - len(set(map(os.path.realpath, found.documents)))
     chosen = set(found.documents)
     found.others = sorted(path for path in files if path not in chosen)
     return found
@@ -95,21 +104,25 @@ def about(path: Path) -> bool:
     return ABOUT.fullmatch(path.name) is not None
 
 
-def _walk(found: Survey, folder: Path, above: frozenset[str], followed: set[str]) -> Iterator[Path]:
-    """Files below a folder whose real place is the last of `above`; what is left out is counted in `found`."""
+def _walk(found: Survey, folder: Path, here: str, above: frozenset[str], followed: set[str]) -> Iterator[Path]:
+    """Files below a folder that is really `here`, one of `above`; what is left out is counted in `found`."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path, real = Path(entry.path), os.path.realpath(entry.path)
+        path = Path(entry.path)
+        real = os.path.realpath(path) if entry.is_symlink() else os.path.join(here, entry.name)
         if entry.name.startswith(".") or entry.name in SYSTEM or entry.name.endswith("~"):
             found.hidden += _files_below(path) if entry.is_dir(follow_symlinks=False) else 1
         elif entry.is_symlink() and not _inside(real, found.folder):
             found.outside += 1
         elif entry.is_dir():
             if entry.is_symlink() and (real in followed or real in above):
-                continue  # a loop, or a folder that was read through another link
+                found.again += 1
+                continue
             if entry.is_symlink():
                 followed.add(real)
-            yield from _walk(found, path, above | {real}, followed)
+                found.follows = True
+            yield from _walk(found, path, real, above | {real}, followed)
         elif entry.is_file():
+            found.follows |= entry.is_symlink()
             yield path
 
 
@@ -123,6 +136,9 @@ def _inside(real: str, folder: Path) -> bool:
 
 
 def _is_text(path: Path) -> bool:
-    """Tells by its first bytes a file of UTF-8 text, or of text whose other letters are single bytes."""
-    with path.open("rb") as file:
-        return b"\0" not in file.read(4096)
+    """Tells by its first bytes, unpacked, a file of text."""
+    return b"\0" not in first_bytes(path, 4096)
+
+
+def _is_plain(path: Path) -> bool:
+    return TABULAR.isdisjoint(suffix.lower() for suffix in path.suffixes) and _is_text(path)

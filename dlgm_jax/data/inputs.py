@@ -2,15 +2,16 @@
 
 import codecs
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from dlgm_jax.data import compact
+from dlgm_jax.data import compact, delimited
 from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.folders import text_files
+from dlgm_jax.data.folders import survey
 from dlgm_jax.data.formats import (
     dense,
     hdf5,
@@ -25,7 +26,7 @@ from dlgm_jax.data.formats import (
     triplets,
     uci,
 )
-from dlgm_jax.data.lines import first_bytes, lines, packing
+from dlgm_jax.data.lines import beginning, first_bytes, lines, packing
 from dlgm_jax.data.signatures import no_text, signature
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
 from dlgm_jax.data.text import Texts, is_json, read_texts
@@ -56,18 +57,25 @@ KNOWN_FOLDERS = (
 OF_FOLDERS = ("compact", "npz", "nvdm", "octis", "uci", "mtx", "tables", "lyrl2004")
 OF_FILES = ("hdf5", "npz", "uci", "mtx", "lyrl2004", "triplets", "ldac", "svmlight", "dense")
 UNPACKED = ("HDF5", "Parquet", "a zip archive")  # are not read inside an archive
+JSON_TEXT = re.compile(rb"(\xef\xbb\xbf)?\s*[\[{]\s*[{\"]")
 OF_BYTES = ("hdf5", "npz", "triplets")  # told by their first bytes; triplets where they are Parquet
 
 
 def open_input(path: Path, form: str, how: Reading) -> Source | Texts:
     """An input in a format of this name, or in the one that it looks like when the name is empty. Raises BadInput."""
     form = form or looks_like(path, how)
-    if form != TEXT and form not in FORMATS:
-        raise BadInput(f"--format: expected one of {', '.join([*FORMATS, TEXT])}, found {form!r}")
+    check_format(form)
     _check_kind(path, form)
     if form == TEXT:
-        return Texts(lambda: read_texts(path, how))
+        found = survey(path) if path.is_dir() else None
+        return Texts(lambda: read_texts(path, how, found))
     return FORMATS[form].source(path, how)
+
+
+def check_format(form: str) -> None:
+    """Raises BadInput for a name that is of no format."""
+    if form != TEXT and form not in FORMATS:
+        raise BadInput(f"--format: expected one of {', '.join([*FORMATS, TEXT])}, found {form!r}")
 
 
 def looks_like(path: Path, how: Reading) -> str:
@@ -93,12 +101,9 @@ def looks_like(path: Path, how: Reading) -> str:
 
 def _folder_like(path: Path) -> str:
     form = next((name for name in OF_FOLDERS if FORMATS[name].holds(path)), None)
-    try:
-        if form or next(text_files(path), None):
-            return form or TEXT
-        names = sorted(os.listdir(path))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    if form or survey(path).documents:
+        return form or TEXT
+    names = sorted(os.listdir(path))
     few = shown(", ".join(names[:3]))
     found = f"{len(names):,} {'other' if len(names) == 1 else 'others'}, as {few}" if names else "an empty folder"
     raise BadInput(f"{path}: expected a folder of {KNOWN_FOLDERS} or texts; found {found}")
@@ -108,15 +113,32 @@ def _text_like(path: Path, data: bytes, how: Reading) -> str:
     """Text, a document a line, is what is left. Raises BadInput for what is no text, and for tables."""
     if no_text(data):
         _refuse(path, data)
+    if b"\r" in data and b"\n" not in data:
+        raise BadInput(f"{path}: expected lines that end with a line feed, found carriage returns alone (old Mac)")
     if TABLES.intersection(map(str.lower, path.suffixes)):
         raise BadInput(
             f"{path}: expected a table with the columns document, word and, if there is one, count, or --columns that "
             "name them (by numbers, where there is no header), or --format=dense for one of documents x words; "
             "--format=text would read its lines as texts"
         )
-    if data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b'{"'):
+    if JSON_TEXT.match(data):
         how.note(f"{path} looks like JSON and is read as plain text, since its name does not end in .json or .jsonl.")
+    elif table := _table_like(path):
+        how.note(
+            f"{path} looks like a table with {table}s between its fields, and each of its lines is read as a text; "
+            "--columns=1,2 or 1,2,3 would read columns of documents, words and counts, --format=dense a dense table."
+        )
     return TEXT
+
+
+def _table_like(path: Path) -> str:
+    """The delimiter that divides each of five lines and more at the beginning in as many fields; empty for none."""
+    rows = [line for line in beginning(path).lines if line.strip()][:50]
+    for delimiter, name in reversed(delimited.DELIMITERS.items()):  # a comma may stand in any text
+        numbers = {line.count(delimiter) for line in rows}
+        if len(rows) > 4 and len(numbers) == 1 and numbers != {0}:
+            return name
+    return ""
 
 
 def _refuse(path: Path, data: bytes) -> NoReturn:

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlgm_jax.data.corpus import Corpus, shown
-from dlgm_jax.data.folders import name_of, survey
+from dlgm_jax.data.corpus import Corpus, listed, shown
+from dlgm_jax.data.folders import Survey, name_of, survey
 from dlgm_jax.data.labels import label_of
-from dlgm_jax.data.lines import SURROGATE, lines, stem
+from dlgm_jax.data.lines import OPENED, SURROGATE, lines, stem
 from dlgm_jax.data.source import EVERYTHING, Document, Reading, Source, in_memory, parts, split_of
 from dlgm_jax.data.words import ENGLISH, stop_words
 from dlgm_jax.types import BadInput
@@ -42,15 +42,18 @@ class Texts(NamedTuple):
     stop_words: Collection[str] = stop_words(ENGLISH)
 
 
-def read_texts(path: str | Path, how: Reading | None = None) -> Iterator[Text]:
+def read_texts(path: str | Path, how: Reading | None = None, found: Survey | None = None) -> Iterator[Text]:
     """Documents of a file, compressed or not: JSONL or NDJSON with a field `text` (and `id`, `split` and the field of
     labels), else one a line; or of a folder of text files, by the names of the folders they are in.
 
-    HTML line breaks become spaces. Notes in `how` what was taken for a document. Raises BadInput with file and line.
+    HTML line breaks become spaces. Notes in `how` what was taken for a document; `found` is what a folder holds, where
+    it was looked through before. Raises BadInput with file and line.
     """
     path, how = Path(path), how or Reading()
-    read = _folder if path.is_dir() else _json_lines if is_json(path) else _plain_lines
-    texts = read(path, how)
+    if path.is_dir():
+        texts = _folder(path, how, found or survey(path))
+    else:
+        texts = (_json_lines if is_json(path) else _plain_lines)(path, how)
     first = next(texts, None)
     if first and MARKUP.match(first.text):
         unit = "file" if path.is_dir() else "line"
@@ -62,8 +65,9 @@ def read_texts(path: str | Path, how: Reading | None = None) -> Iterator[Text]:
 
 
 def is_json(path: Path) -> bool:
-    """Tells by its name, in any case, a file of lines of JSON."""
-    return not JSON.isdisjoint(suffix.lower() for suffix in path.suffixes)
+    """Tells by its name, in any case, a file of lines of JSON, compressed or not."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in OPENED]
+    return bool(suffixes) and suffixes[-1] in JSON
 
 
 def without_header(text: Text) -> Text:
@@ -173,9 +177,8 @@ def _json_lines(path: Path, how: Reading) -> Iterator[Text]:
         yield Text(name or f"{stem(path)}/{number}", label, row["text"], split_of(split) or EVERYTHING)
 
 
-def _folder(folder: Path, how: Reading) -> Iterator[Text]:
+def _folder(folder: Path, how: Reading, found: Survey) -> Iterator[Text]:
     """Files in order; the folder of a file is its label, a folder above named as a split is its split."""
-    found = survey(folder)
     for remark in found.remarks():
         how.note(remark)
     for path in found.documents:
@@ -187,9 +190,19 @@ def _folder(folder: Path, how: Reading) -> Iterator[Text]:
 
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: expected a JSON object, found {shown(line)}") from error
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+    if not isinstance(row, dict):
         raise BadInput(f"{where}: expected a JSON object with a text, found {shown(line)}")
+    if not isinstance(row.get("text"), str):
+        raise BadInput(f"{where}: expected a JSON object with a text in its field text, found {listed(row) or 'none'}")
     return row
+
+
+def _distinct(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError for a field that stands twice, of which one would be lost."""
+    found = dict(fields)
+    if len(found) < len(fields):
+        raise ValueError("a field that stands twice")
+    return found

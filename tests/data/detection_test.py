@@ -18,6 +18,7 @@ from dlgm_jax.data.inputs import FORMATS, OF_FOLDERS, looks_like, open_input
 from dlgm_jax.data.lines import first_bytes
 from dlgm_jax.data.signatures import SIGNATURES, signature
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, in_memory
+from dlgm_jax.data.text import is_json
 from tests.data.formats_test import COUNTS, WRITERS
 from tests.data.formats_test import NAMES as FORMS
 from tests.data.real_data_test import DATA, path_of
@@ -138,7 +139,7 @@ def test_sparse_matrices_are_seen_whatever_they_are_called(tmp_path, name):
 def test_what_no_format_takes_is_named_by_its_first_bytes(tmp_path, name, data, said):
     found = refused(written(tmp_path, name, data))
     assert f"{name}: expected one of hdf5, npz, uci, mtx" in found
-    assert "svmlight or text; " in found
+    assert "svmlight, dense or text; " in found
     assert said in found
 
 
@@ -395,3 +396,27 @@ def test_times_of_a_day_are_no_pairs(tmp_path):
 def test_real_corpora_are_seen(name, form):
     assert seen(path_of(name)) == form
     assert DATA.exists()
+
+
+def test_a_table_under_another_name_is_said(tmp_path):
+    (tmp_path / "visits.txt").write_text("".join(f"p{n}\tdrug {n}, daily\t{n}\n" for n in range(6)))
+    how = Reading()
+    assert looks_like(tmp_path / "visits.txt", how) == "text"
+    assert "looks like a table with tabs between its fields, and each of its lines is read as a text" in how.notes[0]
+    (tmp_path / "prose.txt").write_text("".join(f"a line, of prose{', ' * n}\n" for n in range(6)))
+    how = Reading()
+    assert looks_like(tmp_path / "prose.txt", how) == "text"
+    assert not how.notes
+
+
+def test_lines_of_an_old_mac_are_named(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"document,word\ru1,river\r")
+    with pytest.raises(BadInput, match=r"a\.csv: expected lines that end with a line feed, found carriage returns"):
+        looks_like(tmp_path / "a.csv", Reading())
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("a.json.gz", True), ("a.JSONL", True), ("a.json.csv", False), ("a", False)]
+)
+def test_json_is_told_by_the_last_ending(name, form):
+    assert is_json(Path(name)) == form

@@ -66,9 +66,10 @@ def test_loops_end(tmp_path):
     (tmp_path / "a" / "up").symlink_to("..")
     (tmp_path / "a" / "b").symlink_to("../b")
     (tmp_path / "b" / "a").symlink_to("../a")
-    texts, _ = read(tmp_path)
+    texts, notes = read(tmp_path)
     assert {text.name for text in texts} >= {"a/1", "b/2", "a/b/2"}
     assert len(texts) < 8
+    assert any("to a folder above, or to one read by another link" in note for note in notes)
 
 
 def test_plain_files_of_label_folders_are_documents(tmp_path):
@@ -120,6 +121,42 @@ def test_a_folder_of_links_that_lead_out_is_refused(tmp_path):
         looks_like(tmp_path / "in", Reading())
 
 
+def test_documents_about_changes_are_documents(tmp_path):
+    make(tmp_path, {"changes in the law.txt": "law", "Authors and their books.txt": "books", "CHANGES.txt": "1.0"})
+    texts, notes = read(tmp_path)
+    assert [text.name for text in texts] == ["Authors and their books", "changes in the law"]
+    assert "Left out: 1 file, no documents, as 'CHANGES.txt'." in notes
+
+
+def test_folders_of_tables_are_no_texts(tmp_path):
+    make(tmp_path, {"one/ratings.csv": "user,film\n1,2\n", "two/ratings.csv": "user,film\n1,3\n"})
+    with pytest.raises(BadInput, match="expected a folder of NVDM"):
+        looks_like(tmp_path, Reading())
+    make(tmp_path, {"one/a.txt": b"binary \0\1", "two/b.txt": "river"})
+    texts, notes = read(tmp_path)
+    assert [text.name for text in texts] == ["two/b"]
+    assert "Left out: 3 files, no documents, as 'a.txt', 'ratings.csv', 'ratings.csv'." in notes
+
+
+def test_a_second_link_to_one_folder_is_counted(tmp_path):
+    make(tmp_path, {"real/1.txt": "one"})
+    (tmp_path / "alink").symlink_to("real")
+    (tmp_path / "blink").symlink_to("real")
+    texts, notes = read(tmp_path)
+    assert [text.name for text in texts] == ["alink/1", "real/1"]
+    assert "Left out: 1 link to a folder above, or to one read by another link." in notes
+
+
+def test_fields_of_json_lines_that_are_missing_or_stand_twice_are_named(tmp_path):
+    for line, message in (
+        ('{"review_text": "a", "stars": 5}', r"a\.jsonl:1: expected .* in its field text, found review_text, stars"),
+        ('{"text": "aa", "text": "bb"}', r"a\.jsonl:1: expected a JSON object, found"),
+    ):
+        (tmp_path / "a.jsonl").write_text(line)
+        with pytest.raises(BadInput, match=message):
+            list(read_texts(tmp_path / "a.jsonl"))
+
+
 @pytest.mark.parametrize(
     ("rows", "labels"),
     [
@@ -163,13 +200,14 @@ def test_folders_come_back_or_are_said(tmp_path_factory, places, binary):
         files[place] = b"\0" if number in binary else f"text {number}".encode()
         path.write_bytes(files[place])
     seen = {place: text for place, text in files.items() if not any(n.startswith(".") or n == "f~" for n in place)}
-    named = [place for place in seen if place[-1].lower().endswith(".txt")]
+    named = [place for place in seen if place[-1].lower().endswith(".txt") and seen[place] != b"\0"]
     if not named:
-        named = [place for place in seen if len(place) > 1 and seen[place] != b"\0" and place[-1] != "README"]
+        below = [place for place in seen if len(place) > 1 and seen[place] != b"\0"]
+        named = [place for place in below if place[-1] not in ("README", "README.txt", "h.csv")]
     expected = sorted([p for p in named if not p[-1].startswith("README")] or named)
     found = survey(folder)
     assert [path.relative_to(folder).parts for path in found.documents] == expected
     assert len(found.documents) + len(found.others) + found.hidden == len(files)  # none is lost
-    if expected and all(seen[place] != b"\0" for place in expected):
+    if expected:
         texts = list(open_input(folder, "text", Reading()).read())
         assert [text.text.encode() for text in texts] == [seen[place] for place in expected]

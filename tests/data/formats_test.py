@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from dlgm_jax import Corpus
+from dlgm_jax import BadInput, Corpus
 from dlgm_jax.data import compact
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.inputs import FORMATS, divided, looks_like, narrowed, open_input
@@ -259,3 +259,20 @@ def test_documents_without_a_label_are_counted(tmp_path):
     train = next(part.corpus for part in open_input(tmp_path, "", Reading()).read() if part.split == "train")
     assert train.labels == ("", *("x",) * 5)
     assert in_memory(open_input(tmp_path, "", Reading()))["train"].labels == ("", *("x",) * 5)
+
+
+def test_fractions_and_signs_are_seen_before_counts_of_one_place_add_up(tmp_path):
+    vocabulary(tmp_path / "vocab.txt")
+    head = "%%MatrixMarket matrix coordinate real general\n1 5 2\n"
+    for first, second, found in (("0.5", "1.5", "0.5"), ("3", "-1", "-1")):
+        (tmp_path / "a.mtx").write_text(f"{head}1 1 {first}\n1 1 {second}\n")
+        with pytest.raises(BadInput, match=rf"a\.mtx:[34]: expected a count from 0 to 2147483647, found '{found}'"):
+            in_memory(open_input(tmp_path / "a.mtx", "", Reading()))
+        entries = ([float(first), float(second)], ([0, 0], [0, 0]))
+        scipy.sparse.save_npz(tmp_path / "a.npz", scipy.sparse.coo_matrix(entries, shape=(1, 5)))
+        with pytest.raises(BadInput, match=rf"a\.npz: expected counts, whole numbers from 0, found {found}"):
+            in_memory(open_input(tmp_path / "a.npz", "", Reading()))
+    (tmp_path / "a.mtx").write_text(f"{head}1 1 3\n1 1 +2.000e+00\n")
+    how = Reading()
+    assert in_memory(open_input(tmp_path / "a.mtx", "", how))[EVERYTHING].counts.toarray().tolist() == [[5, 0, 0, 0, 0]]
+    assert any("1 entry at a place that has one already: added up" in note for note in how.notes)

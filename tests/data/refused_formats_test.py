@@ -34,7 +34,7 @@ from tests.data.formats_test import octis, uci, vocabulary
         (
             "mtx",
             "%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 -1\n",
-            "counts: expected whole numbers from 0",
+            "file:3: expected a count from 0",
         ),
         ("npz", "PK nothing", "file: expected a sparse matrix"),
         ("triplets", "document,word\na\n", "file:2: expected 2 fields, found fewer"),

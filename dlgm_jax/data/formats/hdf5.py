@@ -1,8 +1,6 @@
 """Single cells in HDF5: AnnData's `.h5ad`, 10x files, and files of two arrays, `X` (cells x genes) and `Y` (types)."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, listed, shown
 from dlgm_jax.data.formats import h5ad, tenx_hdf5
-from dlgm_jax.data.formats.hdf5_files import SIGNATURE, check_begins, check_installed, check_sizes, intact
+from dlgm_jax.data.formats.hdf5_files import begins, check_begins, check_installed, check_sizes, intact
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
@@ -29,19 +27,8 @@ NOT_READ = {  # members by which files of other programs are known
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is HDF5: its signature stands at the beginning or, behind what others put there (MATLAB does),
-    at byte 512, 1024, 2048 ...
-    """
-    if not os.path.isfile(path):
-        return False
-    with suppress(OSError), path.open("rb") as file:
-        place, size = 0, os.path.getsize(path)
-        while place < size:
-            file.seek(place)
-            if file.read(len(SIGNATURE)) == SIGNATURE:
-                return True
-            place = max(512, 2 * place)
-    return False
+    """Tells an HDF5 file by its signature."""
+    return begins(path)
 
 
 def source(path: Path, how: Reading) -> Source:

@@ -1,8 +1,9 @@
 """HDF5 files before they are read: what is no such file, what claims too much, and what is damaged inside."""
 
 import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,22 @@ OTHERS = {  # the first bytes of what files are packed by
 }
 
 
+def begins(path: Path) -> bool:
+    """Whether a file is HDF5: its signature stands at the beginning or, behind what others put there (MATLAB does),
+    at byte 512, 1024, 2048 ...
+    """
+    if not os.path.isfile(path):
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        place, size = 0, os.path.getsize(path)
+        while place < size:
+            file.seek(place)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            place = max(512, 2 * place)
+    return False
+
+
 def check_installed(library: str, path: Path) -> None:
     """Raises BadInput where a library that reads the file is missing."""
     if find_spec(library) is None:
@@ -34,7 +51,7 @@ def check_begins(path: Path) -> None:
         raise BadInput(f"{path}: expected an HDF5 file, found a folder")
     with intact(path), path.open("rb") as file:
         first = file.read(20)
-    if not first.startswith(SIGNATURE):
+    if not begins(path):
         packed = next((name for begin, name in OTHERS.items() if first.startswith(begin)), "")
         other = f"one that begins {shown(first.decode('latin-1'))}" if first else "an empty file"
         raise BadInput(f"{path}: expected an HDF5 file, found {packed or other}")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Corpus, quantity, shown
 from dlgm_jax.data.formats import tenx
-from dlgm_jax.data.formats.pairs import number, told_by
+from dlgm_jax.data.formats.pairs import count, number, told_by
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
@@ -23,6 +23,7 @@ NUMBERS = "(integer|unsigned-integer|real|pattern)"
 BANNER_LINE = re.compile(rf"(?i:{BANNER}\s+matrix\s+coordinate\s+{NUMBERS}\s+(general|symmetric))\s*")
 NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 ENTRY = re.compile(rf"\s*([0-9]{{1,19}})\s+([0-9]{{1,19}})(?:\s+({NUMBER}))?\s*")
+KEPT = 100_000  # writings of counts that are remembered
 MOST_EMPTY = 100_000  # rows or columns without entries that a file may claim
 
 
@@ -38,11 +39,12 @@ def source(path: Path, how: Reading) -> Source:
     """A file, documents in rows unless `transposed`; or what 10x writes (genes in rows). Raises BadInput."""
     sample = tenx.files(path, how)
     if sample:
-        return whole("10x", {EVERYTHING: tenx.corpus(_matrix(sample.matrix), sample, how)})
+        return whole("10x", {EVERYTHING: tenx.corpus(_matrix(sample.matrix, how), sample, how)})
     for flag in ("words", "feature_type"):
         if getattr(how, flag):
             raise BadInput(f"{path}: expected --{flag} to go with 10x files, found no features.tsv and barcodes.tsv")
-    counts = _matrix(path).T if how.transposed else _matrix(path)
+    counts = _matrix(path, how)
+    counts = counts.T if how.transposed else counts
     vocabulary = vocabulary_of(path, how)
     if vocabulary is None:
         note_numbered(path, how)
@@ -52,8 +54,8 @@ def source(path: Path, how: Reading) -> Source:
         return whole("MatrixMarket", {EVERYTHING: Corpus(counts, vocabulary, names)})
 
 
-def _matrix(path: Path) -> Any:
-    """The counts as they stand. Raises BadInput with file and line."""
+def _matrix(path: Path, how: Reading) -> Any:
+    """The counts as they stand; those of one place add up. Raises BadInput with file and line."""
     text = ((place, line) for place, line in enumerate(lines(path), 1) if line.strip())
     place, banner = next(text, (1, ""))
     kind = BANNER_LINE.fullmatch(banner)
@@ -61,7 +63,7 @@ def _matrix(path: Path) -> Any:
         raise BadInput(f"{path}:{place}: expected a coordinate MatrixMarket file of numbers, found {shown(banner)}")
     pattern, symmetric = (kind[part].lower() == name for part, name in ((1, "pattern"), (2, "symmetric")))
     shape, entries = _sizes(path, text, symmetric)
-    places, values = array("q"), array("d")
+    places, values, known = array("q"), array("q"), dict[str, int]()
     for place, line in text:
         entry = ENTRY.fullmatch(line)
         if not entry or (entry[3] is None) != pattern:
@@ -70,12 +72,22 @@ def _matrix(path: Path) -> Any:
         if not (0 < row <= shape[0] and 0 < column <= shape[1]):
             raise BadInput(f"{path}:{place}: expected a place in {shape[0]} x {shape[1]}, found {shown(line)}")
         places.extend((row - 1, column - 1))
-        values.append(1.0 if pattern else float(entry[3]))
+        values.append(1 if pattern else known.get(entry[3]) or _count(entry[3], known, f"{path}:{place}"))
     if len(values) != entries:
         raise BadInput(f"{path}: expected {entries} entries, as its line of sizes says, found {len(values)}")
     rows, columns = np.array(places, np.int64).reshape(-1, 2).T
     counts = scipy.sparse.csr_matrix((np.array(values), (rows, columns)), shape)
+    if counts.nnz < len(values):
+        how.note(f"{path}: {quantity(len(values) - counts.nnz, 'entry')} at a place that has one already: added up.")
     return counts + scipy.sparse.tril(counts, -1).T + scipy.sparse.triu(counts, 1).T if symmetric else counts
+
+
+def _count(text: str, known: dict[str, int], where: str) -> int:
+    """A count, which is looked at before those of one place add up, so that fractions and signs are seen."""
+    value = count(text.removeprefix("+"), where, found=text)
+    if len(known) < KEPT:
+        known[text] = value
+    return value
 
 
 def _sizes(path: Path, text: Iterator[tuple[int, str]], symmetric: bool) -> tuple[tuple[int, int], int]:

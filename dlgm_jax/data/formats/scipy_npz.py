@@ -94,11 +94,20 @@ def load(path: Path) -> Any:
         if max(matrix.shape) > matrix.data.size + MOST_EMPTY:
             raise ValueError(f"a shape of {matrix.shape} with {matrix.data.size} entries")
         matrix.check_format(full_check=True) if matrix.format in ("csr", "csc", "bsr") else None
+        _check_counts(matrix, path)
         return scipy.sparse.csr_matrix(matrix)
     except BadInput:
         raise
     except REFUSED as error:
         raise BadInput(f"{path}: expected a sparse matrix of scipy.sparse.save_npz, found: {reason(error)}") from error
+
+
+def _check_counts(matrix: Any, path: Path) -> None:
+    """Raises BadInput for entries that are no counts, which could add up to one where they share a place (COO)."""
+    values = np.asarray(matrix.data).ravel()
+    bad = ~np.isfinite(values) | (values < 0) | (values != np.floor(values))
+    if bad.any():
+        raise BadInput(f"{path}: expected counts, whole numbers from 0, found {values[bad][0]}")
 
 
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:

@@ -10,7 +10,7 @@ from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Reading, beside, files_of, found, named
 from dlgm_jax.types import BadInput
 
-MATRIX = re.compile(r"(.*)matrix\.mtx(\.gz|\.xz|\.bz2)?")  # GEO puts the name of a sample before
+MATRIX = re.compile(r"(?i)(.*)matrix\.mtx(\.gz|\.xz|\.bz2)?")  # GEO puts the name of a sample before
 
 
 class Files(NamedTuple):
