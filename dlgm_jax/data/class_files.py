@@ -1,11 +1,13 @@
 """Labels that stand in a file of their own: one a line, or in a column of a table of the documents' names."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data import columns, delimited, id_columns, naming
+from dlgm_jax.data.corpus import quantity, shown
+from dlgm_jax.data.labels import MISSING, NUMBER, class_of
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
 from dlgm_jax.data.text import Text, Texts
@@ -22,14 +24,15 @@ class Labels:
     path: Path
     listed: tuple[str, ...] = ()  # in the order of the documents, where the file has one a line
     of: dict[str, str] | None = None  # by the documents' names, where it is a table
-    first: str = ""  # the heading of the names
+    heading: str = ""  # of the names
+    key: str = ""  # the same for people, also where the column has none
 
 
 def read_labels(path: Path, column: str, how: Reading) -> Labels:
     """The labels of a file: one a line where no line has a comma, tab or semicolon; a table where every line has one.
 
     Args:
-        path: the file; a table has a header, and the documents' names in its first column.
+        path: the file; a table has a header, and the documents' names in the column that `id_columns` finds.
         column: the column of the labels; may be empty where there are only two columns.
         how: keeps the notes of what was taken.
 
@@ -55,7 +58,30 @@ def read_labels(path: Path, column: str, how: Reading) -> Labels:
         )
     if column:
         raise BadInput(f"{path}: expected a table with a column {shown(column)}, found one label a line")
-    return Labels(path, listed=tuple(line.strip() for line in text))
+    return Labels(path, listed=tuple(_classes(_unquoted([line.strip() for line in text], path, how), path, how)))
+
+
+def _unquoted(written: list[str], path: Path, how: Reading) -> list[str]:
+    """Labels one a line without the quotation marks that stand around all of them, as R writes them."""
+    if not all(map(delimited.QUOTED.fullmatch, filter(None, written))):
+        return written
+    how.note(f"{path}: the quotation marks around all labels are taken off.")
+    return [label[1:-1].replace('""', '"').strip() for label in written]
+
+
+def _classes(written: list[str], path: Path, how: Reading) -> list[str]:
+    """Labels, empty where a missing value is written; 1.0 and 1 are one class where all are numbers."""
+    missing = Counter(filter(MISSING.__contains__, written))
+    if missing:
+        found = ", ".join(f"{name} ({number:,})" for name, number in missing.items())
+        how.note(f"{path}: taken as no label, since missing values are written so: {found}.")
+    labels = ["" if label in missing else label for label in written]
+    if not all(map(NUMBER.fullmatch, filter(None, labels))):
+        return labels
+    classes = list(map(class_of, labels))
+    if changed := next(((label, name) for label, name in zip(labels, classes) if label != name), None):
+        how.note(f"{path}: all labels are numbers, and numbers that are equal are one class: {' is '.join(changed)}.")
+    return classes
 
 
 def labelled(opened: Source | Texts, labels: Labels, how: Reading) -> Source | Texts:
@@ -110,19 +136,30 @@ def _table(path: Path, text: list[str], delimiters: Sequence[str], column: str, 
     where = f"{path}:{table.line}"
     delimited.check_header(table)
     delimited.note_delimiter(path, table.delimiter, how)
-    if column:
-        (place,) = columns.chosen(table.names, (column,), where)
-    elif len(table.names) == 2 and table.names[1]:
-        place = 1
-        how.note(f"Labels are the column {columns.shown_names(table.names[1:])} of {path}.")
-    else:
-        raise BadInput(
-            f"{where}: expected --label to name the column of labels, found {columns.shown_names(table.names)}"
-        )
-    found = naming.one_each(delimited.read_rows(table, [0, place]), "label")
+    key, place = _places(table, column, where, how)
+    names = [id_columns.heading(table, place) for place in (key, place)]
+    how.note(f"{path}: the column {names[0]} holds the documents' names, and {names[1]} their labels.")
+    rows = list(delimited.read_rows(table, [key, place], how))
+    labels = _classes([label for _, (_, label) in rows], path, how)
+    found = naming.one_each(((where, [name, label]) for (where, (name, _)), label in zip(rows, labels)), "label")
     if not found:
         raise BadInput(f"{path}: expected rows of names and labels behind the header, found none")
-    return Labels(path, of=found, first=table.names[0])
+    return Labels(path, of=found, heading=table.names[key], key=names[0])
+
+
+def _places(table: delimited.Table, column: str, where: str, how: Reading) -> tuple[int, int]:
+    """The columns of the documents' names and of the labels: of two columns, the one that holds no names."""
+    named = columns.chosen(table.names, (column,), where) if column else []
+    indexed = id_columns.has_index(table, how)
+    if named:
+        return id_columns.place_of(table, indexed, how, beside=named[0]), named[0]
+    places = range(indexed, len(table.names))
+    if len(places) == 2:
+        key = id_columns.place_of(table, indexed, how)
+        place = sum(places) - key
+        if table.names[place]:
+            return key, place
+    raise BadInput(f"{where}: expected --label to name the column of labels, found {columns.shown_names(table.names)}")
 
 
 def _opened(path: Path, text: list[str], delimiter: str) -> delimited.Table:
@@ -160,7 +197,7 @@ class _Attachment:
         if self._labels.of is None:
             return "" if self.short else self._labels.listed[self._documents - 1]
         key = name.strip()
-        if key and key == self._labels.first:
+        if key and key == self._labels.heading:
             raise BadInput(f"{self._labels.path}:1: expected a header, found the document {shown(key)}")
         self._left.discard(key)
         found = self._labels.of.get(key)
@@ -181,12 +218,13 @@ class _Attachment:
         if documents and len(self._left) == len(of):
             hint = "; its rows are as many, but their order is not trusted" if documents == len(of) else ""
             raise BadInput(
-                f"{path}: expected names of documents as {shown(self._first)} in the first column, found none of them, "
-                f"but names as {shown(next(iter(of), ''))}{hint}"
+                f"{path}: expected names of documents as {shown(self._first)} in the column {self._labels.key}, "
+                f"found none of them, but names as {shown(next(iter(of), ''))}{hint}"
             )
+        all_of_them = quantity(documents, "document")
         if self._missing:
-            self._how.note(f"{self._missing:,} of {documents:,} documents have no row in {path}, and no label.")
+            self._how.note(f"{path}: without a row, and so without a label: {self._missing:,} of {all_of_them}.")
         if self._empty:
-            self._how.note(f"{self._empty:,} of {documents:,} documents have an empty field for their label in {path}.")
+            self._how.note(f"{path}: without a label in their row: {self._empty:,} of {all_of_them}.")
         if self._left:
-            self._how.note(f"{len(self._left):,} rows of {path} are of no document of the input.")
+            self._how.note(f"{path}: of no document of the input: {quantity(len(self._left), 'row')}.")

@@ -7,13 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from dlgm_jax.data.corpus import reason, shown
+from dlgm_jax.data.corpus import quantity, reason, shown
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
 COMMA, COLONS = ",", "::"
 DELIMITERS = {COMMA: "comma", "\t": "tab", ";": "semicolon", COLONS: "double colon", "|": "bar"}
+LONG_ROWS = (COMMA, ";")  # between which quoted fields go over several lines; elsewhere a lone mark would swallow rows
+THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+")
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 TALLEST = 20  # lines over which the fields of a first row may go on
 LOOKED_AT = 50  # rows by which a delimiter is judged where there is no header
@@ -21,10 +23,11 @@ Suits = Callable[[list[str]], bool]
 
 
 class Row(NamedTuple):
-    """The fields of a row as they are written, and the line at which it begins."""
+    """The fields of a row as they are written, the line at which it begins, and the number of its lines."""
 
     line: int
     fields: list[str]
+    height: int = 1
 
 
 class Table(NamedTuple):
@@ -55,18 +58,24 @@ def first_row(path: Path) -> tuple[int, str]:
 def rows(text: Iterable[str], path: Path, delimiter: str) -> Iterator[Row]:
     """The rows of lines; empty ones are left out. Raises BadInput with file and line, that at which a row begins.
 
-    Fields may stand in quotes, as in CSV, but not between `::`, which MovieLens writes without.
+    Fields may stand in quotes, as in CSV, but not between `::`, which MovieLens writes without. Blanks before a
+    field, and so before its quote, do not count; a tab is a blank itself.
     """
     if delimiter == COLONS:
         yield from (Row(place, line.split(COLONS)) for place, line in enumerate(text, 1) if line.strip())
         return
-    reader = csv.reader((f"{line}\n" for line in text), delimiter=delimiter, strict=True)
+    text = (f"{line}\n" for line in text)
+    reader = csv.reader(text, delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
     line = 1
     try:
         for fields in reader:
+            last = reader.line_num
+            if last > line and delimiter not in LONG_ROWS:
+                found = f"a quotation mark that opens in it and closes in line {last}"
+                raise BadInput(f"{path}:{line}: expected a row on one line, found {found}")
             if len(fields) > 1 or (fields and fields[0].strip()):
-                yield Row(line, fields)
-            line = reader.line_num + 1
+                yield Row(line, fields, last - line + 1)
+            line = last + 1
     except csv.Error as error:
         raise BadInput(
             f"{path}:{line}: expected {DELIMITERS[delimiter]}-separated values, found: {reason(error)}"
@@ -135,14 +144,16 @@ def open_without_header(path: Path, how: Reading, width: int) -> Table:
     return Table(path, found[0], line, tuple(fields_of(text, found[0])), headed=False)
 
 
-def read_rows(table: Table, places: Sequence[int]) -> Iterator[tuple[str, list[str]]]:
+def read_rows(table: Table, places: Sequence[int], how: Reading) -> Iterator[tuple[str, list[str]]]:
     """(file:line, the fields at `places` without blanks around them) of each row behind the header.
 
-    Raises BadInput for a row that lacks one of these fields, and for one that has more fields than the header, unless
-    these are empty: a comma in a title that stands in no quotes would cut the title.
+    Notes how many rows go over several lines. Raises BadInput for a row that lacks one of these fields, and for one
+    that has more fields than the header, unless these are empty: a comma in a title that stands in no quotes would cut
+    the title.
     """
-    width, last = len(table.names), max(places)
-    for line, fields in rows(lines(table.path), table.path, table.delimiter):
+    width, last, long = len(table.names), max(places), 0
+    for line, fields, height in rows(lines(table.path), table.path, table.delimiter):
+        long += height > 1
         if line == table.line and table.headed:
             continue
         where = f"{table.path}:{line}"
@@ -151,6 +162,7 @@ def read_rows(table: Table, places: Sequence[int]) -> Iterator[tuple[str, list[s
         if len(fields) <= last:
             raise BadInput(f"{where}: expected {width} fields, found fewer: {len(fields)}")
         yield where, [fields[place].strip() for place in places]
+    note_long(table.path, long, how)
 
 
 def surplus(where: str, table: Table, number: int) -> BadInput:
@@ -175,6 +187,18 @@ def note_delimiter(path: Path, delimiter: str, how: Reading) -> None:
     """Says what stands between the fields when it is no comma."""
     if delimiter != COMMA:
         how.note(f"The fields of {path} are taken to stand between {DELIMITERS[delimiter]}s.")
+
+
+def note_long(path: Path, number: int, how: Reading) -> None:
+    """Says how many rows go over several lines: a stray quotation mark would have swallowed rows."""
+    if number:
+        how.note(f"{path}: read with a quoted field that goes over several lines: {quantity(number, 'row')}.")
+
+
+def check_thousands(text: str, delimiter: str, where: str) -> None:
+    """Raises BadInput for a count as 1.000 between semicolons, which programs of many countries write for 1000."""
+    if delimiter == ";" and THOUSANDS.fullmatch(text):
+        raise BadInput(f"{where}: expected a count without a dot, found {shown(text)}, which could be a thousand")
 
 
 def _even(path: Path, delimiter: str, width: int) -> bool:

@@ -1,11 +1,18 @@
 """Names of classes, as the values of any format give them."""
 
+import re
+from decimal import Context, Decimal
 from typing import Any
 
 import numpy as np
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.types import BadInput
+
+MISSING = frozenset(("NA", "N/A", "NaN", "nan", "NULL", "null", "<NA>", r"\N"))  # of programs that write tables of text
+# A number with zeros in front may be a code, in which they count: it is a class by how it is written.
+NUMBER = re.compile(r"[-+]?(?:(?!0[0-9])[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+PLAIN = 40  # digits up to which a number is written without an exponent
 
 
 def label_of(value: Any, where: str) -> str:
@@ -39,3 +46,19 @@ def label_of(value: Any, where: str) -> str:
     if isinstance(value, float | np.floating) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def class_of(label: str) -> str:
+    """The class that a label names: `+1`, `1` and `1.0` are the class 1, text is itself, `nan` is none (empty).
+
+    Numbers that differ are different classes, however long they are: none goes through a float.
+    """
+    if label.lstrip("+-").lower() == "nan":
+        return ""  # the form has a number here, and this is how programs write the one that is missing
+    if not NUMBER.fullmatch(label):
+        return label
+    value = Decimal(label)
+    if not value:
+        return "0"
+    value = value.normalize(Context(prec=len(label)))
+    return f"{value:f}" if max(abs(value.adjusted()), len(value.as_tuple().digits)) < PLAIN else str(value)

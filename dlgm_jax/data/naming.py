@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from dlgm_jax.data import columns, delimited
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data import columns, delimited, id_columns
+from dlgm_jax.data.corpus import quantity, shown
 from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
@@ -54,8 +54,8 @@ def read_names(path: Path, word_column: str, ids: Collection[str], how: Reading)
     """The name of each id of a table, distinct.
 
     Args:
-        path: the table; its ids are in the column called like `word_column`, else in the first one, and its names in
-            a column called name or title, else in the one behind the ids.
+        path: the table; its ids are in the column called like `word_column`, else as `id_columns` says, and its names
+            in a column called name or title, else in the one behind the ids.
         word_column: the column of the ids in the table that is to be named.
         ids: the ids that occur there, by which a table without a header is known.
         how: keeps the notes of what was taken.
@@ -81,28 +81,33 @@ def read_names(path: Path, word_column: str, ids: Collection[str], how: Reading)
         said = "its first column holds the ids and its second one the names"
     else:
         table = delimited.open_table(path, how, headed)
-        places = _places(table, word_column)
-        key, name = (table.names[place] or f"number {place + 1}" for place in places)
+        places = _places(table, word_column, how)
+        key, name = (id_columns.heading(table, place) for place in places)
         said = f"its column {key} holds the ids and {name} the names"
     how.note(f"Words are named by {path}: {said}.")
-    names = collected(delimited.read_rows(table, places))
+    names = collected(delimited.read_rows(table, places, how))
     _note_missing(names, ids, path, how)
     return distinct(names)
 
 
-def _places(table: delimited.Table, word_column: str) -> list[int]:
+def _places(table: delimited.Table, word_column: str, how: Reading) -> list[int]:
     """The columns of ids and of names."""
     where = f"{table.path}:{table.line}"
     key = columns.places(table.names, word_column) if word_column else []
     if len(key) > 1:
         raise BadInput(f"{where}: expected one column {shown(word_column)}, found {len(key)}")
-    place = key[0] if key else 0
+    place = key[0] if key else _place_of_ids(table, how)
     titles = sorted(other for title in TITLES for other in columns.places(table.names, title) if other != place)
     name = titles[0] if titles else place + 1
     if name >= len(table.names):
         header = columns.shown_names(table.names)
         raise BadInput(f"{where}: expected a column of names behind that of ids, found {header}")
     return [place, name]
+
+
+def _place_of_ids(table: delimited.Table, how: Reading) -> int:
+    called = id_columns.CALLED.difference(TITLES)
+    return id_columns.place_of(table, id_columns.has_index(table, how), how, called=called)
 
 
 def _note_missing(names: dict[str, str], ids: Collection[str], path: Path, how: Reading) -> None:
@@ -113,7 +118,7 @@ def _note_missing(names: dict[str, str], ids: Collection[str], path: Path, how: 
             f"as {shown(next(iter(names), ''))}"
         )
     if unnamed:
-        how.note(f"{len(unnamed):,} of {len(ids):,} words have no name in {path} and keep their ids.")
+        how.note(f"{path}: without a name, called by their ids: {len(unnamed):,} of {quantity(len(ids), 'word')}.")
     times = Counter(names.values())
     if shared := sum(times[names[key]] > 1 for key in ids if key in names):
-        how.note(f"{shared:,} words share their name in {path} with another id and are written `name #id`.")
+        how.note(f"{path}: named as another id is, and so written `name #id`: {quantity(shared, 'word')}.")

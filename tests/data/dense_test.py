@@ -37,11 +37,90 @@ def test_a_table_of_pandas_is_read(tmp_path, how):
     FRAME.to_csv(tmp_path / "a.csv", **how)
     corpus, notes = read(tmp_path / "a.csv")
     equal(corpus, FRAME)
-    assert len(notes) == (how.get("sep", ",") != ",")
+    said = (
+        f"{tmp_path / 'a.csv'}: documents are the 12 rows, as 'd0', and words the 5 columns, as 'river', with counts "
+    )
+    assert notes[-1] == f"{said}up to {COUNTS.max()}; --transposed turns the table."
+    assert len(notes) == 1 + (how.get("sep", ",") != ",")
+    how |= {"index_label": "Gene"} if how.get("index_label") == "Doc" else {}
     FRAME.T.to_csv(tmp_path / "a.csv.xz", **how)
     equal(read(tmp_path / "a.csv.xz", transposed=True)[0], FRAME)
     if "index_label" not in how:
         assert looks_like(tmp_path / "a.csv", Reading()) == looks_like(tmp_path / "a.csv.xz", Reading()) == "dense"
+
+
+def test_the_sides_of_a_table_are_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",total,b\nSum,1,2000\n")
+    notes = read(path, transposed=True)[1]
+    assert notes == [
+        f"{path}: words are the 1 row, as 'Sum', and documents the 2 columns, as 'total', with counts up to 2,000; "
+        "without --transposed the table would be turned.",
+        f"{path}: these columns count as documents, though they may be none: total.",
+        f"{path}: these rows count as words, though they may be none: Sum.",
+    ]
+    path.write_text("label,a,Class\n0,1,2\n1,0,2\n1,5,2\n")
+    corpus, notes = read(path)
+    assert corpus.vocabulary == ("label", "a", "Class")
+    assert f"{path}: these columns count as words, though they may be none: label, Class." in notes
+
+
+@pytest.mark.parametrize("heading", ["gene", "Gene_ID", "geneid", "SYMBOL", "gene symbol"])
+def test_genes_in_rows_are_no_documents(tmp_path, heading):
+    (tmp_path / "a.csv").write_text(f"{heading},c1,c2\ng1,1,2\ng2,0,1\n")
+    with pytest.raises(BadInput, match=f"a.csv:1: expected documents in rows, found '{heading}'; use --transposed$"):
+        read(tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv", transposed=True)[0].vocabulary == ("g1", "g2")
+
+
+@pytest.mark.parametrize("heading", ["cell", "Barcode", "sample", "DOCUMENT", "doc", "cell_id", "Doc ID"])
+def test_documents_in_rows_are_no_words(tmp_path, heading):
+    (tmp_path / "a.csv").write_text(f"{heading},a,b\n7,1,2\n8,0,1\n")
+    with pytest.raises(BadInput, match=f"a.csv:1: expected words in rows, found '{heading}'; leave --transposed out$"):
+        read(tmp_path / "a.csv", transposed=True)
+    assert read(tmp_path / "a.csv")[0].ids == ("7", "8")
+
+
+@pytest.mark.parametrize("heading", ["doc_id", "user_id", "doc id", "DocID", "userId", "item-ID", "docid"])
+def test_headings_of_ids_head_names(tmp_path, heading):
+    (tmp_path / "a.csv").write_text(f"{heading},a,b\n7,1,2\n8,0,1\n")
+    corpus = read(tmp_path / "a.csv")[0]
+    assert (corpus.ids, corpus.vocabulary) == (("7", "8"), ("a", "b"))
+    for word in ("acid", "PAID", "valid"):
+        (tmp_path / "a.csv").write_text(f"{word},a,b\n7,1,2\n8,0,1\n")
+        assert read(tmp_path / "a.csv")[0].vocabulary == (word, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "text", ["d0,5,6\nd1,1,2\n", ",5,6\nd1,1,2\n", "5,6\nd1,1,2\n", "4,5,6\n1,1,2\n", "id,2,3\n1,1,2\n"]
+)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_first_row_of_counts_is_no_header(tmp_path, text, transposed):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(BadInput, match=r"a.csv:1: expected a header of words, found numbers alone: .* could be counts"):
+        read(tmp_path / "a.csv", transposed=transposed)
+
+
+@pytest.mark.parametrize("text", [",0,1\nd1,1,2\n", ",1,2\nd1,1,2\n", "0,1\nd1,1,2\n", "doc_id,1,2\n7,1,2\n"])
+def test_headers_that_count_their_columns_are_words(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    assert read(tmp_path / "a.csv")[0].counts.toarray().tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("text", ["x;a;b\nd;1.000;2\n", "a;b\n1.000;2\n", ";a;b\nd;12.345.000;2\n"])
+def test_a_dot_between_semicolons_may_divide_thousands(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(BadInput, match=r"a.csv:2: column 'a': expected a count without a dot, found '.*000', which"):
+        read(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text(",a,b\nd,1.000,2\n")
+    assert read(tmp_path / "a.csv")[0].counts.toarray().tolist() == [[1, 2]]
+
+
+def test_rows_over_several_lines_are_said(tmp_path):
+    (tmp_path / "a.csv").write_text(',a,b\n"d1,1,2\nd2",3,4\n')
+    corpus, notes = read(tmp_path / "a.csv")
+    assert corpus.ids == ("d1,1,2\nd2",)
+    assert notes[0] == f"{tmp_path / 'a.csv'}: read with a quoted field that goes over several lines: 1 row."
 
 
 def test_a_table_of_r_has_no_heading_above_its_names(tmp_path):
@@ -85,7 +164,8 @@ def test_names_that_are_numbers_are_said(tmp_path):
 def test_many_columns_are_seen(tmp_path, heading):
     WIDE.to_csv(tmp_path / "a.csv", index_label=heading)
     assert looks_like(tmp_path / "a.csv", Reading()) == "dense"
-    assert read(tmp_path / "a.csv")[0].counts.toarray().tolist() == WIDE.to_numpy().tolist()
+    found = read(tmp_path / "a.csv", transposed=heading == "gene")[0].counts.toarray()
+    assert (found.T if heading == "gene" else found).tolist() == WIDE.to_numpy().tolist()
 
 
 @pytest.mark.parametrize(
@@ -191,7 +271,12 @@ def test_generated_dense_tables_come_back_or_are_refused(tmp_path_factory, data,
     columns = data.draw(st.lists(LETTERS, min_size=2, max_size=5, unique=True))
     names = data.draw(st.lists(LETTERS | st.sampled_from("123"), min_size=1, max_size=5, unique=transposed))
     counts = [[data.draw(st.sampled_from(sorted(WRITTEN))) for _ in columns] for _ in names]
-    header = {"pandas": ["", *columns], "r": columns, "heading": ["Barcode", *columns], "none": columns}[form]
+    header = {
+        "pandas": ["", *columns],
+        "r": columns,
+        "heading": ["Gene" if transposed else "Barcode", *columns],
+        "none": columns,
+    }[form]
     rows = [[data.draw(st.sampled_from(WRITTEN[count])) for count in row] for row in counts]
     rows = rows if form == "none" else [[name, *row] for name, row in zip(names, rows)]
     damage = data.draw(st.sampled_from(["", "", "", "short", "long", "count", "twice"]))
@@ -215,7 +300,8 @@ def test_generated_dense_tables_come_back_or_are_refused(tmp_path_factory, data,
         corpus, _ = read(path, transposed=transposed)
     except BadInput as error:
         # words that hold other delimiters than the one in use may hide which that is, unless they stand in quotes
-        assert damage or quoting == csv.QUOTE_MINIMAL, error
+        long = delimiter in "\t|" and "\n" in "".join(columns + names)
+        assert damage or long or quoting == csv.QUOTE_MINIMAL, error
         assert re.match(rf"{path}:[0-9 ]+: |{path}: the first column", str(error))
     else:
         assert not damage or (damage == "twice" and transposed)

@@ -58,16 +58,100 @@ def test_labels_of_a_table(tmp_path, kind, mark, delimiter):
     labels, notes = attached(tmp_path, mark + text, "Kind", kind=kind)
     assert labels == ["", "", "x"]
     assert [note for note in notes if "stand between" not in note] == [
-        f"1 of 3 documents have no row in {tmp_path / 'labels'}, and no label.",
-        f"1 of 3 documents have an empty field for their label in {tmp_path / 'labels'}.",
-        f"2 rows of {tmp_path / 'labels'} are of no document of the input.",
+        f"{tmp_path / 'labels'}: the column id holds the documents' names, and kind their labels.",
+        f"{tmp_path / 'labels'}: without a row, and so without a label: 1 of 3 documents.",
+        f"{tmp_path / 'labels'}: without a label in their row: 1 of 3 documents.",
+        f"{tmp_path / 'labels'}: of no document of the input: 2 rows.",
     ]
 
 
 def test_of_two_columns_the_second_is_the_one(tmp_path):
     labels, notes = attached(tmp_path, ',what\nb,"x,\n1"\na,y\nc,1.0\n')
     assert labels == ["y", "x,\n1", "1.0"]
-    assert notes == [f"Labels are the column what of {tmp_path / 'labels'}."]
+    assert notes == [
+        f"{tmp_path / 'labels'}: the column number 1 holds the documents' names, and what their labels.",
+        f"{tmp_path / 'labels'}: read with a quoted field that goes over several lines: 1 row.",
+    ]
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("text", "column", "key", "label"),
+    [
+        ('"","id","label"\n"1",3,"x"\n"2",1,"y"\n"3",2,"z"\n', "label", "id", "label"),  # of R's write.csv
+        (",id,label\n0,3,x\n1,1,y\n2,2,z\n", "label", "id", "label"),  # of pandas' to_csv
+        (",id,label\n0,3,x\n1,1,y\n2,2,z\n", "", "id", "label"),  # two columns are left
+        ("Unnamed: 0,more,Barcode,label\n0,4,3,x\n1,5,1,y\n2,6,2,z\n", "label", "Barcode", "label"),
+        ("label,id\nx,3\ny,1\nz,2\n", "", "id", "label"),
+        ("more,label,DOC\n1,x,3\n2,y,1\n3,z,2\n", "label", "DOC", "label"),
+        ("label,file\nx,3\ny,1\nz,2\n", "label", "file", "label"),
+        (",file,label\n0,3,x\n1,1,y\n2,2,z\n", "label", "file", "label"),
+        (",more,label\n3,x,x\n1,x,y\n2,x,z\n", "label", "number 1", "label"),  # of Seurat, with names in front
+        (",cell,label\n3,3,x\n1,1,y\n2,2,z\n", "label", "number 1", "label"),
+        (",id\n3,x\n1,y\n2,z\n", "id", "number 1", "id"),
+        (",label\n1,y\n2,z\n3,x\n", "", "number 1", "label"),  # the numbers of rows are all that there is
+    ],
+)
+def test_numbers_of_rows_are_no_names(tmp_path, kind, text, column, key, label):
+    labels, notes = attached(tmp_path, text, column, kind=kind, names=("1", "2", "3"))
+    assert labels == ["y", "z", "x"]
+    assert f"{tmp_path / 'labels'}: the column {key} holds the documents' names, and {label} their labels." in notes
+    left_out = any("holds the numbers of the rows and is left out" in note for note in notes)
+    assert left_out == (text.startswith((",id,", '"",', "Unnamed", ",file")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            ",id,kind\na,a,x\nb,c,y\n",
+            "labels:1: expected one column of ids, called id or standing first, found "
+            "different values at 3 in the columns number 1 and id; leave out the columns that hold no ids",
+        ),
+        ("file,id,name,kind\na,b,c,x\n", "labels:1: .* found several in the columns id and name"),
+        (",group,kind\n0,a,x\n1,a,y\n2,b,y\n", "labels:1: .* found values that come again in the columns group"),
+        ("kind,\na,b\n", "labels:1: expected one column of ids, .* found none"),
+    ],
+)
+def test_labels_with_several_columns_of_ids_are_refused(tmp_path, text, message):
+    with pytest.raises(BadInput, match=message) as caught:
+        attached(tmp_path, text, "kind")
+    assert "\n" not in str(caught.value)
+
+
+@KINDS
+def test_missing_values_are_no_labels(tmp_path, kind):
+    labels, notes = attached(tmp_path, "id,kind\na,NA\nb,x\nc,<NA>\n", kind=kind)
+    assert labels == ["", "x", ""]
+    said = f"{tmp_path / 'labels'}: taken as no label, since missing values are written so: NA (1), <NA> (1)."
+    assert said in notes
+    for missing in ("NA", "N/A", "NaN", "nan", "NULL", "null", "<NA>", r"\N"):
+        labels, notes = attached(tmp_path, f"{missing}\nx\n{missing}\n", kind=kind)
+        assert labels == ["", "x", ""]
+        assert notes == [
+            f"{tmp_path / 'labels'}: taken as no label, since missing values are written so: {missing} (2)."
+        ]
+    assert attached(tmp_path, "Na\nnone\nNAN\n", kind=kind) == (["Na", "none", "NAN"], [])
+
+
+@KINDS
+def test_labels_that_are_all_numbers_are_equal_as_numbers(tmp_path, kind):
+    labels, notes = attached(tmp_path, "1.0\n1\n2e1\n", kind=kind)
+    assert labels == ["1", "1", "20"]
+    assert notes == [
+        f"{tmp_path / 'labels'}: all labels are numbers, and numbers that are equal are one class: 1.0 is 1."
+    ]
+    assert attached(tmp_path, "id,kind\na,1.0\nb,nan\nc,1\n", kind=kind)[0] == ["1", "", "1"]
+    for text in ("1.0\n1\nx\n", "1.0\n1\n01\n"):
+        assert attached(tmp_path, text, kind=kind)[0] == text.split()
+
+
+@KINDS
+def test_quotation_marks_around_all_labels_are_taken_off(tmp_path, kind):
+    labels, notes = attached(tmp_path, '"x"\n"y ""z"""\n"NA"\n', kind=kind)
+    assert labels == ["x", 'y "z"', ""]
+    assert notes[0] == f"{tmp_path / 'labels'}: the quotation marks around all labels are taken off."
+    assert attached(tmp_path, '"x"\n"y"\nz\n', kind=kind) == (['"x"', '"y"', "z"], [])
 
 
 def test_documents_that_share_a_name_share_a_label(tmp_path):
@@ -107,9 +191,9 @@ def test_documents_that_share_a_name_share_a_label(tmp_path):
             "expected names of documents as 'a' in .*, found none .* names as '1'$",
         ),
         (
-            ",id,kind\n0,a,x\n1,b,y\n2,c,y\n",
+            ",id,kind\n0,1,x\n1,2,y\n2,3,y\n",
             "kind",
-            "names as '0'; its rows are as many, but their order is not trusted",
+            "names as '1'; its rows are as many, but their order is not trusted",
         ),
     ],
 )
@@ -165,7 +249,8 @@ def test_generated_tables_of_labels_come_back_or_are_refused(tmp_path_factory, r
         labels, _ = attached(folder, text, "kind", kind)
     except BadInput as error:
         twice = any(len(labels) > 1 for labels in expected.values())
-        assert twice or not expected.keys() & set("abc"), error
+        long = delimiter == "\t" and "\n" in "".join(name + label + other for name, label, other in rows)
+        assert twice or long or not expected.keys() & set("abc"), error
         assert f"{folder / 'labels'}:" in str(error)
     else:
         assert labels == [next(iter(expected.get(name, {""}))) for name in NAMES]
@@ -183,4 +268,7 @@ def test_generated_lines_of_labels_come_back_or_are_refused(tmp_path_factory, la
         assert f"{folder / 'labels'}:" in str(error)
     else:
         divided = [delimiter for delimiter in ",;\t" if all(delimiter in label for label in labels if label.strip())]
-        assert divided or found == [label.strip() for label in labels]
+        written = [label.strip() for label in labels]
+        if all(re.fullmatch('"([^"]|"")*"', label) for label in written if label):
+            written = [label[1:-1].replace('""', '"').strip() for label in written]
+        assert divided or found == written

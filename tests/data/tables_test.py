@@ -103,8 +103,8 @@ def test_what_films_lack_is_said(tmp_path):
     assert corpus.vocabulary == ("Heat, The (1995)", "film 8")
     assert [note.replace(str(tmp_path), "") for note in how.notes] == [
         "The fields of /ml/ratings.csv are taken to stand between semicolons.",
-        "1 films of /ml have no title in movies.csv and are called `film` and their id.",
-        "1 ratings of /ml are of a film that the same user rated before: their stars add up.",
+        "/ml: called `film` and the id, without a title in movies.csv: 1 film.",
+        "/ml: added to that of the same film by the same user: 1 rating.",
     ]
 
 
@@ -113,15 +113,15 @@ def test_what_patients_lack_is_said(tmp_path):
     (tmp_path / "conditions.csv").write_text(table)
     assert tables.read(tmp_path, how).counts.toarray().tolist() == [[2]]
     assert [note.replace(str(tmp_path), "") for note in how.notes] == [
-        "1 rows of /conditions.csv have no description and are left out.",
-        "1 descriptions of  are of more than one code each: these codes count as one word.",
+        "/conditions.csv: left out without a description: 1 row.",
+        ": of several codes, which count as one word: 1 description.",
     ]
     (tmp_path / "conditions.csv").write_text(table + "b,4,Fever, high\n")
     with pytest.raises(BadInput, match=r"conditions\.csv:5: expected 3 fields, as the header has, found 4"):
         tables.read(tmp_path)
     (tmp_path / "DIAGNOSES_ICD.csv").write_text("SUBJECT_ID,ICD9_CODE\n10,0389\n10,\n")
     assert tables.read(tmp_path, how).counts.toarray().tolist() == [[1]]
-    assert how.notes[-1].endswith(f"1 rows of {tmp_path}/DIAGNOSES_ICD.csv have no code and are left out.")
+    assert how.notes[-1].endswith(f"{tmp_path}/DIAGNOSES_ICD.csv: left out without a code: 1 row.")
     (tmp_path / "DIAGNOSES_ICD.csv").write_text("SUBJECT_ID,ICD9_CODE\n,0389\n")
     with pytest.raises(BadInput, match=r"DIAGNOSES_ICD\.csv:2: expected a patient, found none"):
         tables.read(tmp_path)

@@ -4,6 +4,7 @@ The first column names the rows: R writes no heading above it, pandas an empty o
 """
 
 import os
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,7 +15,7 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import delimited
-from dlgm_jax.data.corpus import Corpus, check_distinct, shown
+from dlgm_jax.data.corpus import Corpus, check_distinct, listed, quantity, shown
 from dlgm_jax.data.delimited import Row
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
@@ -27,6 +28,14 @@ HEADINGS = frozenset(
 LOOKED_AT = 20  # rows by which a table is known
 LEAST = 20  # columns of a table that is known by its counts alone
 SURELY_IDS = 10  # whole numbers, none of them twice, that are no counts
+ROWS_ARE_WORDS = frozenset(("gene", "genes", "geneid", "genename", "genesymbol", "symbol"))
+ROWS_ARE_DOCUMENTS = frozenset(
+    ("cell", "cellid", "barcode", "sample", "sampleid", "document", "documentid", "doc", "docid")
+)
+# `doc_id`, `doc id` and `DocID`, but not `acid`, which may be a word
+HEADS_IDS = re.compile(r".*[\W_][iI][dD]|.*[a-z]I[dD]|(?i:doc|document|user|cell|sample|gene|patient)id", re.DOTALL)
+NO_WORDS = frozenset(("total", "sum", "label", "class", "target", "prediction"))  # columns that may hold no counts
+NO_ROWS = frozenset(("total", "sum"))
 KEPT = 100_000  # writings of counts that are remembered
 
 
@@ -35,6 +44,7 @@ class Dense(NamedTuple):
 
     path: Path
     line: int  # of the header
+    delimiter: str
     heading: str | None  # of the first column; None where the header is one field short
     words: list[str]  # of the other columns
     rows: Iterator[Row]  # behind the header
@@ -61,7 +71,7 @@ def holds(path: Path) -> bool:
     of_numbers = all(map(_is_whole, first))
     if not of_numbers and table.heading in (None, ""):
         return True
-    numbered = of_numbers and not _heads_names(table.heading)
+    numbered = of_numbers and table.heading is not None and table.heading.casefold() not in HEADINGS
     headless = numbered and all(map(_is_whole, table.words))  # the first line seems to be data as well
     return width >= LEAST and not headless and not (numbered and len(set(first)) == len(first))
 
@@ -69,7 +79,8 @@ def holds(path: Path) -> bool:
 def source(path: Path, how: Reading) -> Source:
     """A table, documents in rows unless `transposed`. Raises BadInput with file and line."""
     table = _open(path, how)
-    first, begin, counts = _read(table)
+    _check_sides(table, how.transposed)
+    first, begin, counts = _read(table, how)
     words, names = list(table.words), first
     if not _heads_names(table.heading) and all(map(_is_whole, first)):
         counts = _with_first(table, first, begin, counts)
@@ -79,6 +90,8 @@ def source(path: Path, how: Reading) -> Source:
         how.note(f"The first column of {path} is taken to name its rows, though it holds numbers.")
     if not words:
         raise BadInput(f"{path}:{table.line}: expected columns of counts, found none")
+    _check_numbers(table, words)
+    _note_sides(path, names, words, counts, how)
     if how.transposed:
         words, names, counts = names, words, counts.T
     _check_words(table, words, how.transposed)
@@ -108,15 +121,16 @@ def _open(path: Path, how: Reading) -> Dense:
         yield first
         yield from rows
 
-    return Dense(path, header.line, heading, words, behind())
+    return Dense(path, header.line, delimiter, heading, words, behind())
 
 
-def _read(table: Dense) -> tuple[list[str], array, Any]:
+def _read(table: Dense, how: Reading) -> tuple[list[str], array, Any]:
     """The first fields of all rows, the lines at which these begin, and the counts of the other fields."""
     first, known = [], {"0": 0}
     begin, columns, counts, starts = array("q"), array("q"), array("q"), array("q", [0])
-    width = len(table.words) + 1
-    for line, fields in table.rows:
+    width, long = len(table.words) + 1, 0
+    for line, fields, height in table.rows:
+        long += height > 1
         if len(fields) != width:
             like = width - (table.heading is None)
             raise BadInput(f"{table.path}:{line}: expected {width} fields, found {len(fields)}; the header has {like}")
@@ -128,30 +142,66 @@ def _read(table: Dense) -> tuple[list[str], array, Any]:
             if text != "0" and place:
                 count = known.get(text)
                 if count is None:
-                    where = f"{table.path}:{line}: column {shown(table.words[place - 1])}"
-                    count = pairs.count(text.strip(), where)
+                    count = _count(table, line, text, table.words[place - 1])
                     if len(known) < KEPT:
                         known[text] = count
                 columns.append(place - 1)
                 counts.append(count)
         starts.append(len(columns))
+    delimited.note_long(table.path, long, how)
     arrays = (np.asarray(counts), np.asarray(columns), np.asarray(starts))
     return first, begin, scipy.sparse.csr_matrix(arrays, (len(first), len(table.words)))
 
 
 def _with_first(table: Dense, first: list[str], begin: array, counts: Any) -> Any:
     """The counts with those of the first column, which names no rows. Raises BadInput where it seems to."""
-    heading, where = str(table.heading), f"{table.path}:{table.line}"
+    heading = str(table.heading)
     if len(first) >= SURELY_IDS and len(set(first)) == len(first):
         raise BadInput(
-            f"{where}: expected counts below {shown(heading)}, found {len(first)} different numbers, which could be "
-            "ids; call that column id, or leave it out"
+            f"{table.path}:{table.line}: expected counts below {shown(heading)}, found {len(first)} different numbers, "
+            "which could be ids; call that column id, or leave it out"
         )
-    header = [heading, *table.words]
-    if all(map(_is_whole, header)) and header not in (_range(0, len(header)), _range(1, len(header))):
-        raise BadInput(f"{where}: expected a header of words, found numbers alone: {shown(', '.join(header))}")
-    column = [pairs.count(text, f"{table.path}:{line}: column {shown(heading)}") for line, text in zip(begin, first)]
+    column = [_count(table, line, text, heading) for line, text in zip(begin, first)]
     return scipy.sparse.csr_matrix(scipy.sparse.hstack([np.array(column, np.int64)[:, None], counts]))
+
+
+def _count(table: Dense, line: int, text: str, word: str) -> int:
+    text, where = text.strip(), f"{table.path}:{line}: column {shown(word)}"
+    delimited.check_thousands(text, table.delimiter, where)
+    return pairs.count(text, where)
+
+
+def _check_sides(table: Dense, transposed: bool) -> None:
+    """Raises BadInput where the heading of the names in rows says that these are on the other side."""
+    heading = re.sub(r"[\W_]", "", table.heading or "").casefold()
+    if heading in (ROWS_ARE_DOCUMENTS if transposed else ROWS_ARE_WORDS):
+        side, hint = ("words", "leave --transposed out") if transposed else ("documents", "use --transposed")
+        raise BadInput(f"{table.path}:{table.line}: expected {side} in rows, found {shown(str(table.heading))}; {hint}")
+
+
+def _check_numbers(table: Dense, header: list[str]) -> None:
+    """Raises BadInput for a header of numbers that does not count its columns, and could be the first row."""
+    if all(map(_is_whole, header)) and header not in (_range(0, len(header)), _range(1, len(header))):
+        found = shown(", ".join(header))
+        raise BadInput(
+            f"{table.path}:{table.line}: expected a header of words, found numbers alone: {found}, which could be "
+            "counts; a letter before each would make them words"
+        )
+
+
+def _note_sides(path: Path, rows: list[str], columns: list[str], counts: Any, how: Reading) -> None:
+    """Says what is taken for documents and what for words, and which of these may be none."""
+    of_rows, of_columns = ("words", "documents") if how.transposed else ("documents", "words")
+    sides = (
+        f"{of_rows} are the {quantity(len(rows), 'row')}, as {shown(rows[0])}, and "
+        f"{of_columns} the {quantity(len(columns), 'column')}, as {shown(columns[0])}"
+    )
+    turn = "without --transposed the table would be turned" if how.transposed else "--transposed turns the table"
+    most = counts.data.max() if counts.nnz else 0
+    how.note(f"{path}: {sides}, with counts up to {most:,}; {turn}.")
+    for kind, names, known, side in (("columns", columns, NO_WORDS, of_columns), ("rows", rows, NO_ROWS, of_rows)):
+        if found := [name for name in names if name.casefold() in known]:
+            how.note(f"{path}: these {kind} count as {side}, though they may be none: {listed(found)}.")
 
 
 def _numbered(table: Dense, number: int, how: Reading) -> list[str]:
@@ -173,7 +223,7 @@ def _check_words(table: Dense, words: Sequence[str], transposed: bool) -> None:
 
 
 def _heads_names(heading: str | None) -> bool:
-    return heading is None or heading.casefold() in HEADINGS
+    return heading is None or heading.casefold() in HEADINGS or HEADS_IDS.fullmatch(heading) is not None
 
 
 def _is_whole(text: str) -> bool:

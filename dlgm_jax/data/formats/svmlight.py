@@ -1,21 +1,16 @@
 """SVMlight: a line is `label id:count ... # remark`. Its ids begin at 0 or 1, and the file does not say where."""
 
-import re
 from collections.abc import Iterator
-from decimal import Context, Decimal
 from functools import partial
 from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.formats import pairs
+from dlgm_jax.data.labels import class_of
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts
 from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
-
-# A number with zeros in front may be a code, in which they count: it is a class by how it is written.
-NUMBER = re.compile(r"[-+]?(?:(?!0[0-9])[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
-PLAIN = 40  # digits up to which a number is written without an exponent
 
 
 def holds(path: Path) -> bool:
@@ -40,22 +35,6 @@ def source(path: Path, how: Reading) -> Source:
     size = len(vocabulary) if columns is None else None
     documents = partial(_documents, path, how.index_base, columns, size, how)
     return Source("SVMlight", vocabulary, lambda: parts(documents(), vocabulary))
-
-
-def class_of(label: str) -> str:
-    """The class that a label names: `+1`, `1` and `1.0` are the class 1, text is itself, `nan` is none (empty).
-
-    Numbers that differ are different classes, however long they are: none goes through a float.
-    """
-    if label.lstrip("+-").lower() == "nan":
-        return ""  # the form has a number here, and this is how programs write the one that is missing
-    if not NUMBER.fullmatch(label):
-        return label
-    value = Decimal(label)
-    if not value:
-        return "0"
-    value = value.normalize(Context(prec=len(label)))
-    return f"{value:f}" if max(abs(value.adjusted()), len(value.as_tuple().digits)) < PLAIN else str(value)
 
 
 def _documents(

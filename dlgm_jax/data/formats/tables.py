@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Corpus, quantity, shown
 from dlgm_jax.data.formats.triplets import Event, gathered
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, whole
 from dlgm_jax.types import BadInput
@@ -64,12 +64,13 @@ def read_movielens(folder: Path, how: Reading) -> Corpus:
 
     def rename(films: list[str]) -> list[str]:
         if untitled := sum(film not in titles for film in films):
-            how.note(f"{untitled:,} films of {folder} have no title in movies.csv and are called `film` and their id.")
+            films_without = quantity(untitled, "film")
+            how.note(f"{folder}: called `film` and the id, without a title in movies.csv: {films_without}.")
         return naming.renamed(films, titles, folder, "film {}".format)
 
     corpus = gathered(events(), folder, rename)
     if again := rows - corpus.counts.nnz:
-        how.note(f"{again:,} ratings of {folder} are of a film that the same user rated before: their stars add up.")
+        how.note(f"{folder}: added to that of the same film by the same user: {quantity(again, 'rating')}.")
     return corpus
 
 
@@ -86,7 +87,7 @@ def read_synthea(folder: Path, how: Reading) -> Corpus:
     codes: dict[str, set[str]] = {}
     events = [event for name in SYNTHEA for event in _recorded(folder, name, codes, how)]
     if several := sum(len(those) > 1 for those in codes.values()):
-        how.note(f"{several:,} descriptions of {folder} are of more than one code each: these codes count as one word.")
+        how.note(f"{folder}: of several codes, which count as one word: {quantity(several, 'description')}.")
     return gathered(events, folder)
 
 
@@ -106,7 +107,7 @@ def _recorded(folder: Path, name: str, codes: dict[str, set[str]], how: Reading)
             codes.setdefault(description, set()).update(code)
             yield patient, description, 1
     if missing:
-        how.note(f"{missing:,} rows of {path} have no description and are left out.")
+        how.note(f"{path}: left out without a description: {quantity(missing, 'row')}.")
 
 
 def read_mimic(folder: Path, how: Reading) -> Corpus:
@@ -124,7 +125,7 @@ def read_mimic(folder: Path, how: Reading) -> Corpus:
 
     corpus = gathered(events(), folder)
     if missing:
-        how.note(f"{missing:,} rows of {folder}/DIAGNOSES_ICD.csv have no code and are left out.")
+        how.note(f"{folder}/DIAGNOSES_ICD.csv: left out without a code: {quantity(missing, 'row')}.")
     return corpus
 
 
@@ -145,7 +146,7 @@ def _rows(folder: Path, name: str, wanted: Sequence[str], how: Reading) -> Itera
     if path is None:
         raise BadInput(f"{folder}: expected a table {name}.csv (or .gz), found none")
     table = _open(path, wanted, how)
-    return delimited.read_rows(table, columns.chosen(table.names, wanted, f"{path}:{table.line}"))
+    return delimited.read_rows(table, columns.chosen(table.names, wanted, f"{path}:{table.line}"), how)
 
 
 def _open(path: Path, wanted: Sequence[str], how: Reading) -> delimited.Table:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlgm_jax.data.corpus import Corpus, listed
+from dlgm_jax.data.corpus import Corpus, listed, shown
 from dlgm_jax.data.formats.tenx_features import Features, check_once, chosen
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Reading, beside, files_of, found, named
@@ -88,4 +88,6 @@ def _table(path: Path, number: int, of_matrix: str) -> list[list[str]]:
         where = f"{path}:{min(len(table), number) + 1}"
         what = f"a line for each {of_matrix} of the matrix, {number}"
         raise BadInput(f"{where}: expected {what}, found {len(table)}")
+    if table and all(len(field := row[0]) > 1 and field[0] == field[-1] == '"' for row in table):
+        raise BadInput(f"{path}:1: expected fields without quotation marks around them, found {shown(table[0][0])}")
     return table

@@ -2,6 +2,7 @@
 
 import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,10 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Corpus, quantity, shown
 from dlgm_jax.data.delimited import Table
 from dlgm_jax.data.formats import pairs, parquet
-from dlgm_jax.data.labels import label_of
+from dlgm_jax.data.labels import MISSING, label_of
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
 
@@ -53,7 +54,7 @@ def source(path: Path, how: Reading) -> Source:
         names = naming.read_names(how.names, found.word_column, dict.fromkeys(ids), how) if how.names else {}
         return naming.renamed(ids, names, how.names or path)
 
-    return whole("triplets", {EVERYTHING: gathered(found.rows, path, rename)})
+    return whole("triplets", {EVERYTHING: gathered(_noted(found.rows, path, how), path, rename)})
 
 
 def gathered(events: Iterable[Event], where: Path, rename: Callable[[list[str]], list[str]] = list) -> Corpus:
@@ -81,6 +82,18 @@ def gathered(events: Iterable[Event], where: Path, rename: Callable[[list[str]],
         return Corpus(matrix, tuple(names[word] for word in ordered), tuple(documents))
 
 
+def _noted(events: Iterable[Event], path: Path, how: Reading) -> Iterator[Event]:
+    """The same events, and a note of documents that are called as a missing value is written."""
+    missing: Counter[str] = Counter()
+    for event in events:
+        if event[0] in MISSING:
+            missing[event[0]] += 1
+        yield event
+    for name, number in missing.items():
+        rows = quantity(number, "row")
+        how.note(f"{path}: of the document {name}, which is taken as written, though it may stand for none: {rows}.")
+
+
 def _header(path: Path) -> list[str]:
     """The names of the columns by the delimiter that gives those that are known, else by none."""
     _, text = delimited.first_row(path)
@@ -100,7 +113,8 @@ def _taken(header: Sequence[str], path: Path, how: Reading) -> tuple[str, ...]:
     """The columns that are read, with a note where nobody asked for them and others are left."""
     taken = how.columns or _known(header) or COLUMNS[:2]
     left = [name for name in header if name and not any(name in _called(header, asked) for asked in taken)]
-    if not how.columns and len(taken) == 2 and left:
+    there = all(_called(header, asked) for asked in taken)
+    if not how.columns and there and len(taken) == 2 and left:
         how.note(
             f"Each row of {path} counts once: its columns {taken[0]} and {taken[1]} are taken, and "
             f"{columns.shown_names(left)} not; --columns={','.join(taken)},COLUMN would take counts from a column."
@@ -114,7 +128,7 @@ def _called(header: Sequence[str], asked: str) -> list[str]:
 
 def _text(path: Path, how: Reading) -> Events:
     table, places = _open_table(path, how)
-    return Events(_rows(table, places), columns.bare(table.names[places[1]]) if table.headed else "")
+    return Events(_rows(table, places, how), columns.bare(table.names[places[1]]) if table.headed else "")
 
 
 def _open_table(path: Path, how: Reading) -> tuple[Table, list[int]]:
@@ -137,10 +151,12 @@ def _open_table(path: Path, how: Reading) -> tuple[Table, list[int]]:
     return table, columns.chosen(table.names, _taken(table.names, path, how), f"{path}:{table.line}")
 
 
-def _rows(table: Table, places: list[int]) -> Iterator[Event]:
-    for where, (document, word, *count) in delimited.read_rows(table, places):
+def _rows(table: Table, places: list[int], how: Reading) -> Iterator[Event]:
+    for where, (document, word, *count) in delimited.read_rows(table, places, how):
         if not (document and word):
             raise BadInput(f"{where}: expected a document and a word, found {shown(document)} and {shown(word)}")
+        if count:
+            delimited.check_thousands(count[0], table.delimiter, where)
         yield document, word, pairs.count(count[0], where) if count else 1
 
 
