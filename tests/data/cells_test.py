@@ -196,6 +196,20 @@ def test_counts_are_read_of_a_layer_or_raw(normalised):
     assert (found.vocabulary, found.ids) == ((*GENES, "g4"), CELLS)
 
 
+def test_other_places_with_counts_are_said(stored):
+    more = anndata.AnnData(np.c_[COUNTS, [7, 7, 7, 7]], var=pandas.DataFrame(index=[*GENES, "g4"]))
+    more.obs_names = list(CELLS)
+    layers = {"same": scipy.sparse.csr_matrix(COUNTS.astype(float)), "twice": COUNTS * 2, "scaled": LOGS}
+    path = stored(COUNTS, layers=layers, raw=more)
+    said = f"{path}: X is read, though there are counts in --layer=twice, --layer=raw too."
+    found, notes = corpus(path)
+    assert (found.counts.toarray().tolist(), notes) == (COUNTS.tolist(), [said])
+    assert corpus(path, layer="twice")[1] == corpus(path, layer="raw")[1] == []
+    same = anndata.AnnData(COUNTS, var=pandas.DataFrame(index=list(GENES)))
+    same.obs_names = list(CELLS)
+    assert corpus(stored(COUNTS, layers={"same": COUNTS}, raw=same))[1] == []
+
+
 def test_what_is_no_counts_names_where_counts_are(normalised, stored):
     hint = "counts are in --layer=counts, --layer=raw"
     assert refused(normalised) == f"cells.h5ad: expected counts in X, found 0.693147 in row 1, column 1; {hint}"
@@ -417,6 +431,16 @@ def test_one_type_of_features_is_read_and_the_others_are_counted(tmp_path):
 )
 def test_files_of_names_that_do_not_fit_are_refused(tmp_path, features, barcodes, message):
     assert f"{tmp_path.name}/{message}" in refused(tenx(tmp_path, features, barcodes), "")
+
+
+@pytest.mark.parametrize("name", ["features", "barcodes"])
+def test_names_of_10x_in_quotation_marks_are_refused(tmp_path, name):
+    features = [f'"{gene}"\t"A"' if name == "features" else gene for gene in GENES]
+    barcodes = [f'"{cell}"' if name == "barcodes" else cell for cell in CELLS]
+    found = GENES[0] if name == "features" else CELLS[0]
+    message = f"{name}.tsv:1: expected fields without quotation marks around them, found '\"{found}\"'"
+    assert refused(tenx(tmp_path, features, barcodes), "").endswith(message)
+    assert corpus(tenx(tmp_path, ['"g"', "h", "i"]), "")[0].vocabulary == ('"g"', "h", "i")
 
 
 def test_a_file_without_symbols_or_types_has_none_to_choose(tmp_path):

@@ -214,6 +214,58 @@ def test_an_index_base_means_svmlight(tmp_path):
     assert found.counts.toarray().tolist() == [[1, 3, 0, 0, 0], [0, 4, 0, 0, 0]]
 
 
+@pytest.mark.parametrize(("zero_based", "base"), [(True, 0), (False, 1)])
+def test_svmlight_may_say_where_its_ids_begin(tmp_path, zero_based, base):
+    datasets = pytest.importorskip("sklearn.datasets")
+    path = tmp_path / "a.svm"
+    datasets.dump_svmlight_file(COUNTS, np.arange(12) % 2, str(path), zero_based=zero_based, comment="mine")
+    assert looks_like(path, Reading()) == "svmlight"
+    how = Reading()
+    found = in_memory(open_input(path, "", how))[EVERYTHING]
+    assert (found.counts.toarray().tolist(), found.vocabulary) == (COUNTS.tolist(), tuple("01234"))
+    word = "zero" if zero_based else "one"
+    assert (
+        how.notes[0] == f"The ids of {path} begin at {base}, as its remark says: '# Column indices are {word}-based'."
+    )
+    found = in_memory(open_input(path, "", Reading(index_base=base)))[EVERYTHING]
+    assert found.counts.toarray().tolist() == COUNTS.tolist()
+    with pytest.raises(BadInput, match=f"a.svm: expected ids from {1 - base}, as --index_base says, found '# Column"):
+        open_input(path, "", Reading(index_base=1 - base))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 1:1 # one-based\n",
+        "# zero-based once\n# One-Based now\n1 1:1\n",
+        "1 1:1\n# one-based\n",
+        "# ten-based\n1 1:1\n",
+    ],
+)
+def test_other_remarks_of_svmlight_say_nothing_of_its_ids(tmp_path, text):
+    (tmp_path / "a.svm").write_text(text)
+    with pytest.raises(BadInput, match="--index_base: expected 0 or 1"):
+        open_input(tmp_path / "a.svm", "", Reading())
+    for base in (0, 1):
+        found = in_memory(open_input(tmp_path / "a.svm", "", Reading(index_base=base)))[EVERYTHING]
+        assert found.vocabulary == (str(1 - base),)
+
+
+def test_parquet_without_known_columns_is_refused_without_a_note(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import table
+
+    pyarrow.write_table(table({"user": ["a"], "item": ["b"]}), tmp_path / "a.parquet")
+    how = Reading()
+    with pytest.raises(BadInput, match=r"a\.parquet: expected the columns document, word, found no document, word"):
+        open_input(tmp_path / "a.parquet", "", how)
+    assert how.notes == []
+    pyarrow.write_table(table({"document": ["NA", "b"], "word": ["x", "NA"], "n": [1, 2]}), tmp_path / "a.parquet")
+    in_memory(open_input(tmp_path / "a.parquet", "", how))
+    assert "columns document and word are taken, and n not" in how.notes[0]
+    assert how.notes[1].endswith("of the document NA, which is taken as written, though it may stand for none: 1 row.")
+
+
 def test_svmlight_has_rows_without_words(tmp_path):
     (tmp_path / "a").write_text("sports\npolitics 3:4 7:9\n")
     assert looks_like(tmp_path / "a", Reading()) == "svmlight"

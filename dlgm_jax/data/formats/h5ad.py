@@ -76,12 +76,28 @@ def _counts(cells: Any, path: Path, how: Reading) -> tuple[Any, Any]:
         raise BadInput(f"{path}: expected --layer to be a layer or raw, found {shown(how.layer)}; there are {there}")
     counts, genes = places[how.layer]
     found = no_counts(counts)
-    if not found:
+    if not found and how.layer:
         return counts, genes
     others = [name for name, (matrix, _) in places.items() if name != how.layer and not no_counts(matrix)]
+    if not found:
+        differ = [name for name in others if not _same(places[name], places[how.layer])]
+        if differ:
+            how.note(
+                f"{path}: X is read, though there are counts in {listed(f'--layer={name}' for name in differ)} too."
+            )
+        return counts, genes
     hint = "counts are in " + listed([f"--layer={name}" if name else "X (without --layer)" for name in others])
     place = {"": "X", RAW: "raw"}.get(how.layer, f"the layer {shown(how.layer)}")
     raise BadInput(f"{path}: expected counts in {place}, found {found}; {hint if others else 'none has counts'}")
+
+
+def _same(place: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
+    """Whether two places hold the same counts of the same genes."""
+    (counts, genes), (others, other_genes) = place, other
+    if counts.shape != others.shape or list(genes.index) != list(other_genes.index):
+        return False
+    different: Any = scipy.sparse.csr_matrix(counts) != scipy.sparse.csr_matrix(others)
+    return different.nnz == 0
 
 
 def no_counts(matrix: Any) -> str:

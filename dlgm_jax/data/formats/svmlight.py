@@ -1,7 +1,9 @@
-"""SVMlight: a line is `label id:count ... # remark`. Its ids begin at 0 or 1, and the file does not say where."""
+"""SVMlight: a line is `label id:count ... # remark`. Its ids begin at 0 or 1: only a remark may say where."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from dlgm_jax.data.corpus import shown
@@ -11,6 +13,9 @@ from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts
 from dlgm_jax.data.vocabularies import vocabulary_of
 from dlgm_jax.types import BadInput
+
+BASED = re.compile(r"\b(zero|one|0|1)[- ]based\b", re.IGNORECASE)  # scikit-learn's dump_svmlight_file writes it
+BASES = {"zero": 0, "0": 0, "one": 1, "1": 1}
 
 
 def holds(path: Path) -> bool:
@@ -22,19 +27,39 @@ def holds(path: Path) -> bool:
 
 def source(path: Path, how: Reading) -> Source:
     """A file, its words from `vocab` or a file beside it, else the ids that occur, from 0. Raises BadInput without an
-    index base.
+    index base, which the file may say itself.
     """
-    if how.index_base not in (0, 1):
-        raise BadInput(f"--index_base: expected 0 or 1, where the ids of {path.name} begin, found {how.index_base}")
+    base = _base(path, how)
     words = vocabulary_of(path, how)
     ids = None if words else pairs.ids_that_occur(path, skipped=1)
-    vocabulary = words or tuple(str(word - how.index_base) for word in ids or ())
+    vocabulary = words or tuple(str(word - base) for word in ids or ())
     if not vocabulary:
         raise BadInput(f"{path}: expected documents with words, found none")
     columns = None if ids is None else {word: column for column, word in enumerate(ids)}
     size = len(vocabulary) if columns is None else None
-    documents = partial(_documents, path, how.index_base, columns, size, how)
+    documents = partial(_documents, path, base, columns, size, how)
     return Source("SVMlight", vocabulary, lambda: parts(documents(), vocabulary))
+
+
+def _base(path: Path, how: Reading) -> int:
+    """Where the ids begin, by --index_base or by the remarks at the beginning. Raises BadInput where these differ."""
+    found = {BASES[said.lower()]: remark for remark in _remarks(path) for said in BASED.findall(remark)}
+    if how.index_base is None and len(found) == 1:
+        base, remark = found.popitem()
+        how.note(f"The ids of {path} begin at {base}, as its remark says: {shown(remark)}.")
+        return base
+    if how.index_base not in (0, 1):
+        raise BadInput(f"--index_base: expected 0 or 1, where the ids of {path.name} begin, found {how.index_base}")
+    if found and how.index_base not in found:
+        (remark,) = found.values()
+        raise BadInput(f"{path}: expected ids from {how.index_base}, as --index_base says, found {shown(remark)}")
+    return how.index_base
+
+
+def _remarks(path: Path) -> Iterator[str]:
+    """The remarks before the first document."""
+    for line in takewhile(lambda line: not line.partition("#")[0].strip(), lines(path)):
+        yield line.strip()
 
 
 def _documents(

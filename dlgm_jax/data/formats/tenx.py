@@ -88,6 +88,7 @@ def _table(path: Path, number: int, of_matrix: str) -> list[list[str]]:
         where = f"{path}:{min(len(table), number) + 1}"
         what = f"a line for each {of_matrix} of the matrix, {number}"
         raise BadInput(f"{where}: expected {what}, found {len(table)}")
-    if table and all(len(field := row[0]) > 1 and field[0] == field[-1] == '"' for row in table):
-        raise BadInput(f"{path}:1: expected fields without quotation marks around them, found {shown(table[0][0])}")
+    for column in zip(*table):  # R writes them around every name, and they would be part of it
+        if all(len(field) > 1 and field[0] == field[-1] == '"' for field in column):
+            raise BadInput(f"{path}:1: expected fields without quotation marks around them, found {shown(column[0])}")
     return table
