@@ -38,7 +38,7 @@ def number(
 
 def count(text: str, where: str, *, found: str | None = None) -> int:
     """A whole number from 0, also where other programs write it as 1.0 or 1e+05. Raises BadInput."""
-    written = WHOLE.fullmatch(text)
+    written = None if text.isdigit() else WHOLE.fullmatch(text)
     if written and written[2]:  # R writes 100000 as 1e+05
         value = Decimal(text)
         text = str(int(value)) if value.adjusted() < DIGITS and value == value.to_integral_value() else text
