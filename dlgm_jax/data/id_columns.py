@@ -19,7 +19,7 @@ def has_index(table: Table, how: Reading) -> bool:
     if _headed(table, 0) or sum(map(bool, table.names[1:])) < 2:
         return False
     numbers = [fields[0] for _, fields in delimited.read_rows(table, [0], how)]
-    if numbers not in [list(map(str, range(first, first + len(numbers)))) for first in (0, 1)]:
+    if not numbers or numbers not in [list(map(str, range(first, first + len(numbers)))) for first in (0, 1)]:
         return False
     how.note(f"{table.path}: the first column, without a heading, holds the numbers of the rows and is left out.")
     return True

@@ -15,9 +15,10 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import delimited
-from dlgm_jax.data.corpus import Corpus, check_distinct, listed, quantity, shown
+from dlgm_jax.data.corpus import Corpus, check_distinct, shown
 from dlgm_jax.data.delimited import Row
 from dlgm_jax.data.formats import pairs
+from dlgm_jax.data.formats.dense_sides import check_sides, note_sides
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.types import BadInput
@@ -28,14 +29,8 @@ HEADINGS = frozenset(
 LOOKED_AT = 20  # rows by which a table is known
 LEAST = 20  # columns of a table that is known by its counts alone
 SURELY_IDS = 10  # whole numbers, none of them twice, that are no counts
-ROWS_ARE_WORDS = frozenset(("gene", "genes", "geneid", "genename", "genesymbol", "symbol"))
-ROWS_ARE_DOCUMENTS = frozenset(
-    ("cell", "cellid", "barcode", "sample", "sampleid", "document", "documentid", "doc", "docid")
-)
 # `doc_id`, `doc id` and `DocID`, but not `acid`, which may be a word
 HEADS_IDS = re.compile(r".*[\W_][iI][dD]|.*[a-z]I[dD]|(?i:doc|document|user|cell|sample|gene|patient)id", re.DOTALL)
-NO_WORDS = frozenset(("total", "sum", "label", "class", "target", "prediction"))  # columns that may hold no counts
-NO_ROWS = frozenset(("total", "sum"))
 KEPT = 100_000  # writings of counts that are remembered
 
 
@@ -79,7 +74,7 @@ def holds(path: Path) -> bool:
 def source(path: Path, how: Reading) -> Source:
     """A table, documents in rows unless `transposed`. Raises BadInput with file and line."""
     table = _open(path, how)
-    _check_sides(table, how.transposed)
+    check_sides(table.heading or "", how.transposed, f"{path}:{table.line}")
     first, begin, counts = _read(table, how)
     words, names = list(table.words), first
     if not _heads_names(table.heading) and all(map(_is_whole, first)):
@@ -91,7 +86,7 @@ def source(path: Path, how: Reading) -> Source:
     if not words:
         raise BadInput(f"{path}:{table.line}: expected columns of counts, found none")
     _check_numbers(table, words)
-    _note_sides(path, names, words, counts, how)
+    note_sides(path, names, words, counts, how)
     if how.transposed:
         words, names, counts = names, words, counts.T
     _check_words(table, words, how.transposed)
@@ -171,14 +166,6 @@ def _count(table: Dense, line: int, text: str, word: str) -> int:
     return pairs.count(text, where)
 
 
-def _check_sides(table: Dense, transposed: bool) -> None:
-    """Raises BadInput where the heading of the names in rows says that these are on the other side."""
-    heading = re.sub(r"[\W_]", "", table.heading or "").casefold()
-    if heading in (ROWS_ARE_DOCUMENTS if transposed else ROWS_ARE_WORDS):
-        side, hint = ("words", "leave --transposed out") if transposed else ("documents", "use --transposed")
-        raise BadInput(f"{table.path}:{table.line}: expected {side} in rows, found {shown(str(table.heading))}; {hint}")
-
-
 def _check_numbers(table: Dense, header: list[str]) -> None:
     """Raises BadInput for a header of numbers that does not count its columns, and could be the first row."""
     if all(map(_is_whole, header)) and header not in (_range(0, len(header)), _range(1, len(header))):
@@ -187,21 +174,6 @@ def _check_numbers(table: Dense, header: list[str]) -> None:
             f"{table.path}:{table.line}: expected a header of words, found numbers alone: {found}, which could be "
             "counts; a letter before each would make them words"
         )
-
-
-def _note_sides(path: Path, rows: list[str], columns: list[str], counts: Any, how: Reading) -> None:
-    """Says what is taken for documents and what for words, and which of these may be none."""
-    of_rows, of_columns = ("words", "documents") if how.transposed else ("documents", "words")
-    sides = (
-        f"{of_rows} are the {quantity(len(rows), 'row')}, as {shown(rows[0])}, and "
-        f"{of_columns} the {quantity(len(columns), 'column')}, as {shown(columns[0])}"
-    )
-    turn = "without --transposed the table would be turned" if how.transposed else "--transposed turns the table"
-    most = counts.data.max() if counts.nnz else 0
-    how.note(f"{path}: {sides}, with counts up to {most:,}; {turn}.")
-    for kind, names, known, side in (("columns", columns, NO_WORDS, of_columns), ("rows", rows, NO_ROWS, of_rows)):
-        if found := [name for name in names if name.casefold() in known]:
-            how.note(f"{path}: these {kind} count as {side}, though they may be none: {listed(found)}.")
 
 
 def _numbered(table: Dense, number: int, how: Reading) -> list[str]:
