@@ -11,7 +11,7 @@ from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.labels import class_of
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts
-from dlgm_jax.data.vocabularies import vocabulary_of
+from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
 from dlgm_jax.types import BadInput
 
 BASED = re.compile(r"\b(zero|one|0|1)[- ]based\b", re.IGNORECASE)  # scikit-learn's dump_svmlight_file writes it
@@ -31,6 +31,8 @@ def source(path: Path, how: Reading) -> Source:
     """
     base = _base(path, how)
     words = vocabulary_of(path, how)
+    if words is None:
+        note_numbered(path, how)
     ids = None if words else pairs.ids_that_occur(path, skipped=1)
     vocabulary = words or tuple(str(word - base) for word in ids or ())
     if not vocabulary:
