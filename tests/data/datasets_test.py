@@ -65,6 +65,26 @@ def test_docstrings_are_built_once(modules, monkeypatch):
     assert {"jax", "numpy", "tqdm"} <= set(second.origin)
 
 
+def test_the_libraries_are_these_whatever_the_project_depends_on(monkeypatch):
+    twelve = (
+        "absl-py flax jax jaxlib matplotlib numpy optax orbax-checkpoint scikit-learn scipy threadpoolctl tqdm".split()
+    )
+    assert list(docstrings.LIBRARIES) == twelve
+    versions, files = docstrings.versions(), [name for _, name, _ in docstrings._source_files()]
+    requires = docstrings.metadata.requires("dlgm-jax")
+    monkeypatch.setattr(docstrings.metadata, "requires", lambda name: [*requires, "pytest>=8.3"])
+    assert list(versions) == ["python", *twelve]
+    assert docstrings.versions() == versions
+    assert [name for _, name, _ in docstrings._source_files()] == files
+    assert not any(name.startswith(("regex/", "_pytest/")) for name in files)
+
+
+def test_a_library_that_is_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setattr(docstrings, "LIBRARIES", ("no-such-library",))
+    with pytest.raises(BadInput, match="docstrings: expected no-such-library to be installed, found it is not"):
+        docstrings.versions()
+
+
 def test_a_damaged_cache_is_named(modules):
     datasets.load("docstrings")
     for path in (modules / "cache").rglob("train-00000.words"):
