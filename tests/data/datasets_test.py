@@ -66,9 +66,20 @@ def test_docstrings_are_built_once(modules, monkeypatch):
 
 
 def test_the_libraries_are_these_whatever_the_project_depends_on(monkeypatch):
-    twelve = (
-        "absl-py flax jax jaxlib matplotlib numpy optax orbax-checkpoint scikit-learn scipy threadpoolctl tqdm".split()
-    )
+    twelve = [
+        "absl-py",
+        "flax",
+        "jax",
+        "jaxlib",
+        "matplotlib",
+        "numpy",
+        "optax",
+        "orbax-checkpoint",
+        "scikit-learn",
+        "scipy",
+        "threadpoolctl",
+        "tqdm",
+    ]
     assert list(docstrings.LIBRARIES) == twelve
     versions, files = docstrings.versions(), [name for _, name, _ in docstrings._source_files()]
     requires = docstrings.metadata.requires("dlgm-jax")
