@@ -42,7 +42,7 @@ class Summary:
 
 
 def labels(found: Summary) -> str:
-    """How many documents of a split have a label."""
+    """Says how many documents of a split have a label."""
     if 0 < found.labelled < found.documents:
         return f"labels of {found.labelled:,} of them"
     return "labelled" if found.labelled else "no labels"

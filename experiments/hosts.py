@@ -59,7 +59,7 @@ def join(command: Command) -> None:
 
 
 def first() -> bool:
-    """Whether this process is the one that writes."""
+    """Tells whether this process is the one that writes."""
     return jax.process_index() == 0
 
 

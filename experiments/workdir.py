@@ -110,7 +110,7 @@ def check_corpus(workdir: Path, splits: dict[str, Documents]) -> None:
 
 
 def origin(workdir: Path) -> dict[str, str]:
-    """What decided the corpus of a run, as prepare wrote it. Raises BadInput."""
+    """The facts that decided the corpus of a run, as prepare wrote them. Raises BadInput."""
     path = workdir / "environment.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["origin"]

@@ -1,4 +1,4 @@
-"""What tests/fuzz.py asks detectors: none may raise, and each takes what its parser reads."""
+"""Questions of tests/fuzz.py to detectors: none may raise, and each takes what its parser reads."""
 
 import io
 import zipfile

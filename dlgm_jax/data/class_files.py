@@ -116,7 +116,7 @@ def labelled(opened: Source | Texts, labels: Labels, how: Reading) -> Source | T
 
 
 def _divides(path: Path, text: list[str], delimiter: str) -> bool:
-    """Whether each row has two fields or more."""
+    """Tells whether each row has two fields or more."""
     try:
         return min((len(row.fields) for row in delimited.rows(text, path, delimiter)), default=0) > 1
     except BadInput:
@@ -177,7 +177,7 @@ class _Attachment:
 
     @property
     def short(self) -> bool:
-        """Whether there are fewer labels, one a line, than documents."""
+        """Tells whether there are fewer labels, one a line, than documents."""
         return self._labels.of is None and self._documents > len(self._labels.listed)
 
     def check(self, has_label: bool, split: str) -> None:

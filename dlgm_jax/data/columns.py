@@ -29,7 +29,7 @@ def places(names: Sequence[str], asked: str) -> list[int]:
 
 
 def have(names: Sequence[str], asked: Sequence[str]) -> bool:
-    """Whether there is one column of each of these names."""
+    """Tells whether there is one column of each of these names."""
     return all(len(places(names, name)) == 1 for name in asked)
 
 

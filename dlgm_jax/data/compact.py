@@ -203,7 +203,7 @@ class Stored(Documents):
 
 
 def holds(folder: str | Path) -> bool:
-    """Whether a folder is of this form."""
+    """Tells whether a folder is of this form."""
     return os.path.isfile(Path(folder) / "corpus.json")
 
 

@@ -12,7 +12,7 @@ UNNAMED = ("", "unnamed: 0")  # the heading of the numbers of rows, also where p
 
 
 def has_index(table: Table, how: Reading) -> bool:
-    """Whether the first column has no heading and counts the rows, from 0 or 1, and is left out, which is noted.
+    """Tells whether the first column has no heading and counts the rows, from 0 or 1, and is left out, which is noted.
 
     Where there are but two columns, the first one is all that can name the rows.
     """

@@ -33,7 +33,7 @@ def renamed(ids: Iterable[str], names: dict[str, str], where: Path, unnamed: Cal
 
 
 def one_each(rows: Iterable[tuple[str, list[str]]], what: str) -> dict[str, str]:
-    """What stands beside each id, from (file:line, [id, what]). Raises BadInput where that is two things for one id."""
+    """The value beside each id, from (file:line, [id, value]). Raises BadInput where one id has two values."""
     found: dict[str, str] = {}
     for where, (key, value) in rows:
         if value and not key:

@@ -44,7 +44,7 @@ class Header(NamedTuple):
     places: list[int | None]  # None: there is no such column
 
     def row(self, line: str, where: str) -> list[str]:
-        """What is asked for of a row. Raises BadInput when the row is longer or shorter than the header."""
+        """The fields of a row that are asked for. Raises BadInput when the row is longer or shorter than the header."""
         fields = _fields(line, self.delimiter, where)
         if len(fields) < self.length or any(fields[self.length :]):
             raise BadInput(f"{where}: expected the {self.length} fields of the header, found {len(fields)}")
@@ -131,13 +131,13 @@ def _pair(line: str, delimiter: str, where: str) -> list[str]:
 
 
 def _is_question(line: str) -> bool:
-    """Whether a first line is four words by blanks or tabs, and not the names of columns."""
+    """Tells whether a first line is four words by blanks or tabs, and not the names of columns."""
     names = [_plain(word) for word in line.split()]
     return len(names) == 4 and len(CERTAIN.intersection(names)) < 2 and names != ["a", "b", "c", "d"]
 
 
 def _header(line: str, delimiter: str, columns: list[set[str]], expected: str, where: str) -> Header:
-    """Where each of the columns stands, by its names; only that of SECTIONS may lack. Raises BadInput."""
+    """The places of the columns, by their names; only that of SECTIONS may lack. Raises BadInput."""
     names = _fields(line, delimiter, where)
     while names and not names[-1]:  # what a spreadsheet leaves
         names.pop()

@@ -89,7 +89,7 @@ def words_of(origin: dict[str, str]) -> Words:
 
 @dataclass
 class Letters:
-    """How many letters texts have, and how many of them stand in no word."""
+    """Counts the letters of texts, and those of them that stand in no word."""
 
     all: int = 0
     outside: int = 0

@@ -182,7 +182,7 @@ def _digests(place: Path) -> Iterator[tuple[str, str]]:
 
 
 def _is_heard(record: logging.LogRecord) -> bool:
-    """Whether asyncio's logger may speak: not of writes of orbax that failed beside the one whose error was raised.
+    """Tells whether asyncio may speak: not of writes of orbax that failed beside the one whose error was raised.
 
     Of several writes that fail at once one error comes out of the event loop. The others stay in it, and asyncio
     reports each with a traceback when the garbage is collected, which may be at any time or never.

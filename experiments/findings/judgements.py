@@ -76,7 +76,7 @@ def missing_words(models: list[Learned], files: list[tuple[str, list[RatedPair]]
 
 
 def singulars_note(models: list[Learned], files: list[tuple[str, list[RatedPair]]]) -> str:
-    """How many words of each file a model reads as their singular, and which; empty where there are none."""
+    """Says which words of each file a model reads as their singular; empty where there are none."""
     said = []
     for name, pairs in files:
         words = {word for pair in pairs for word in pair[:2]}

@@ -27,7 +27,7 @@ TEXT = h5py.string_dtype()
 
 
 def corpus(path, form="hdf5", **how):
-    """What is read, and the notes."""
+    """The corpora that are read, and the notes."""
     reading = Reading(**how)
     opened: Any = open_input(path, form, reading)
     (part,) = opened.read()

@@ -1,4 +1,4 @@
-"""What prepare and transform say of an input whose format is not given."""
+"""Messages of prepare and transform on an input whose format is not given."""
 
 import gzip
 

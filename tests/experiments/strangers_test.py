@@ -1,4 +1,4 @@
-"""What strangers' files hold, reader by reader: nothing of it is lost, invented or changed without a word.
+"""Strangers' files, reader by reader: nothing of it is lost, invented or changed without a word.
 
 MATRIX has a cell for every reader and every kind of surprise: files and what `prepare` makes of them or says, or the
 reason why the kind cannot occur there.

@@ -125,7 +125,7 @@ def skipped(step, start, mesh, spoil):
 
 
 def inits(meshes):
-    """Whether the state before the first step has the same bits, and lies in shares."""
+    """Tells whether the state before the first step has the same bits, and lies in shares."""
     found = {}
     for text in meshes:
         mesh = sharding.mesh(text, B)

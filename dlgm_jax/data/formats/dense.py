@@ -46,7 +46,7 @@ class Dense(NamedTuple):
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is a dense table of counts beyond doubt; never raises.
+    """Tells whether a file is a dense table of counts beyond doubt; never raises.
 
     A table of ids is never taken for one, though its fields are whole numbers too: a dense table has names in front
     (with no heading), or very many columns. Numbers in front could be ids, unless the column is called so.

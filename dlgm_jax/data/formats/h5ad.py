@@ -92,7 +92,7 @@ def _counts(cells: Any, path: Path, how: Reading) -> tuple[Any, Any]:
 
 
 def _same(place: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
-    """Whether two places hold the same counts of the same genes."""
+    """Tells whether two places hold the same counts of the same genes."""
     (counts, genes), (others, other_genes) = place, other
     if counts.shape != others.shape or list(genes.index) != list(other_genes.index):
         return False

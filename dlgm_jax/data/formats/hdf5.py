@@ -49,7 +49,7 @@ def source(path: Path, how: Reading) -> Source:
 
 
 def _kind(path: Path) -> str:
-    """What wrote a file, by its content. Raises BadInput for programs whose files are not read."""
+    """The program that wrote a file, by its content. Raises BadInput for programs whose files are not read."""
     import h5py
 
     with intact(path), h5py.File(path) as file:

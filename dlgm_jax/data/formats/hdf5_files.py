@@ -24,8 +24,8 @@ OTHERS = {  # the first bytes of what files are packed by
 
 
 def begins(path: Path) -> bool:
-    """Whether a file is HDF5: its signature stands at the beginning or, behind what others put there (MATLAB does),
-    at byte 512, 1024, 2048 ...
+    """Tells whether a file is HDF5: its signature stands at the beginning or, behind what others put there (as MATLAB
+    does), at byte 512, 1024, 2048 ...
     """
     if not os.path.isfile(path):
         return False

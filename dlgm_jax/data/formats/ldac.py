@@ -12,7 +12,7 @@ from dlgm_jax.types import BadInput
 
 
 def holds(path: Path) -> bool:
-    """Whether the first lines of a file look like this form."""
+    """Tells whether the first lines of a file look like this form."""
     rows, cut = pairs.told_by(path)
     for number, *found in rows:
         claimed = number.lstrip("0") or "0"  # `03` is 3

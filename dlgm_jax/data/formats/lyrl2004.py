@@ -22,7 +22,7 @@ END = (0, "")
 
 
 def holds(path: Path) -> bool:
-    """Whether a folder has files of these names, or a file begins with the number of a document."""
+    """Tells whether a folder has files of these names, or a file begins with the number of a document."""
     if os.path.isdir(path):
         return bool(_files(path))
     rows, _ = told_by(path)

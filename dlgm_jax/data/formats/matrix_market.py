@@ -28,7 +28,7 @@ MOST_EMPTY = 100_000  # rows or columns without entries that a file may claim
 
 
 def holds(path: Path) -> bool:
-    """Whether a file begins with the banner, or a folder holds matrix.mtx and its genes."""
+    """Tells whether a file begins with the banner, or a folder holds matrix.mtx and its genes."""
     if os.path.isdir(path):
         return tenx.holds(path)
     rows, _ = told_by(path)

@@ -24,7 +24,7 @@ NAMES = {"train": "train.feat", "validation": "valid.feat", "test": "test.feat"}
 
 
 def holds(path: Path) -> bool:
-    """Whether a folder looks like this form."""
+    """Tells whether a folder looks like this form."""
     return os.path.isdir(path) and beside(path, "train.feat") is not None
 
 

@@ -13,7 +13,7 @@ from dlgm_jax.types import BadInput
 
 
 def holds(path: Path) -> bool:
-    """Whether a folder looks like this form."""
+    """Tells whether a folder looks like this form."""
     return os.path.isdir(path) and beside(path, "corpus.tsv") is not None
 
 

@@ -15,7 +15,7 @@ ROWS = 4096  # that are read at once
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet does; False for one that cannot be read."""
+    """Tells whether a file begins as Parquet does; False for one that cannot be read."""
     return packing(path) == "" and first_bytes(path, len(SIGNATURE)) == SIGNATURE
 
 

@@ -26,7 +26,7 @@ REFUSED += (tokenize.TokenError, ArithmeticError)
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is a zip archive named `.npz` or of arrays, or a folder holds one of TopMost's files."""
+    """Tells whether a file is a zip archive named `.npz` or of arrays, or a folder holds one of TopMost's files."""
     if os.path.isdir(path):
         return bool(_parts(path))
     return first_bytes(path, 4) in ZIP and (path.suffix.lower() == ".npz" or _of_arrays(path))

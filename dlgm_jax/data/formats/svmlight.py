@@ -19,7 +19,7 @@ BASES = {"zero": 0, "0": 0, "one": 1, "1": 1}
 
 
 def holds(path: Path) -> bool:
-    """Whether the first lines of a file look like this form; some line has a pair, else it may be any words."""
+    """Tells whether the first lines of a file look like this form; some line has a pair, else it may be any words."""
     rows, _ = pairs.told_by(path, mark="#")
     labelled = all(":" not in row[0] and all(map(pairs.PAIR.fullmatch, row[1:])) for row in rows)
     return labelled and any(len(row) > 1 for row in rows)
@@ -44,7 +44,7 @@ def source(path: Path, how: Reading) -> Source:
 
 
 def _base(path: Path, how: Reading) -> int:
-    """Where the ids begin, by --index_base or by the remarks at the beginning. Raises BadInput where these differ."""
+    """The number at which the ids begin, by --index_base or by the remarks at the beginning. Raises BadInput where these differ."""
     found = {BASES[said.lower()]: remark for remark in _remarks(path) for said in BASED.findall(remark)}
     if how.index_base is None and len(found) == 1:
         base, remark = found.popitem()

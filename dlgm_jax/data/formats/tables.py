@@ -20,7 +20,7 @@ def find(folder: Path, name: str) -> Path | None:
 
 
 def holds(path: Path) -> bool:
-    """Whether a folder has the tables of one of the three."""
+    """Tells whether a folder has the tables of one of the three."""
     if not os.path.isdir(path):
         return False
     names = ("DIAGNOSES_ICD", "conditions")

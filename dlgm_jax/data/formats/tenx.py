@@ -75,7 +75,7 @@ def _only_matrix(folder: Path) -> Path:
 
 
 def _names(matrix: Path) -> tuple[tuple[str, str], str]:
-    """What the files of features and of barcodes of a matrix are called."""
+    """The names of the files of features and of barcodes of a matrix."""
     match = MATRIX.fullmatch(matrix.name)
     prefix = match[1] if match else ""
     return (f"{prefix}features.tsv", f"{prefix}genes.tsv"), f"{prefix}barcodes.tsv"

@@ -32,7 +32,7 @@ class Events(NamedTuple):
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is a table with a header of these names or of RecBole's, or Parquet; never raises."""
+    """Tells whether a file is a table with a header of these names or of RecBole's, or Parquet; never raises."""
     try:
         return parquet.is_parquet(path) or (os.path.isfile(path) and bool(_known(_header(path))))
     except (BadInput, OSError):

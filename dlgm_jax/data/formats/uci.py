@@ -22,7 +22,7 @@ Line = tuple[int, str]  # and its number
 
 
 def holds(path: Path) -> bool:
-    """Whether a folder holds a file of that name, or a file has that name or begins with such numbers."""
+    """Tells whether a folder holds a file of that name, or a file has that name or begins with such numbers."""
     if os.path.isdir(path):
         return bool(_docwords(path))
     rows, _ = pairs.told_by(path)
