@@ -58,8 +58,9 @@ def idf_for(name: str, document_frequencies, num_documents) -> Array:
 
 
 def reader(name: str, idf, *, vocab_axis: str | None = None) -> Callable[[Any], Any]:
-    """The features that the inference network reads, by their name in FEATURES: a function of a flat batch (Csr), or of the counts of
-    one document [V]. `idf` [V] is that of `idf_for`.
+    """The features that the inference network reads, by their name in FEATURES.
+
+    They are a function of a flat batch (Csr), or of the counts of one document [V]. `idf` [V] is that of `idf_for`.
 
     With a `vocab_axis`, each of its devices has a block of the columns of the batch.
     """

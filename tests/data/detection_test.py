@@ -1,4 +1,4 @@
-"""The format that an input is taken for: by first bytes, by content, by names of files; and what is said of one of none."""
+"""The format that an input is taken for, by first bytes, content and names of files; and messages for one of none."""
 
 import bz2
 import gzip

@@ -44,7 +44,7 @@ def source(path: Path, how: Reading) -> Source:
 
 
 def _base(path: Path, how: Reading) -> int:
-    """The number at which the ids begin, by --index_base or by the remarks at the beginning. Raises BadInput where these differ."""
+    """The number at which ids begin, by --index_base or the first remarks. Raises BadInput where these differ."""
     found = {BASES[said.lower()]: remark for remark in _remarks(path) for said in BASED.findall(remark)}
     if how.index_base is None and len(found) == 1:
         base, remark = found.popitem()
