@@ -10,6 +10,7 @@ from dlgm_jax.data.source import Part, Reading, Source
 from dlgm_jax.data.text import Analyser, Text, Texts, chosen_words, encoded, without_header, word_frequencies
 from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.data.word_pairs import read_pairs
+from dlgm_jax.data.words import WORD, words_by
 from dlgm_jax.types import BadInput
 from experiments.command import Command
 from experiments.contents import Dropped
@@ -88,6 +89,7 @@ def counted(analyse: Analyser, dropped: Dropped) -> Analyser:
 
 def lettered(analyse: Analyser, dropped: Dropped) -> Analyser:
     """The same words of a text, and its letters counted."""
+    dropped.letters.by_default = analyse == words_by(WORD)
 
     def words(text: str) -> list[str]:
         found = analyse(text)

@@ -16,7 +16,7 @@ from experiments.command import Command
 INPUT_FLAGS = {
     "format": ("", f"{', '.join([*FORMATS, TEXT])}; unset: what the input looks like"),
     "vocab": ("", "a file of words, one a line: the names of columns; of texts, the words that are counted"),
-    "label": ("", "the field of labels of JSONL, or the column of an h5ad file or of --labels"),
+    "label": ("", "the field of labels of JSONL, or the column or array of an HDF5 file, or the column of --labels"),
     "labels": ("", "a file of labels: one a line in the order of the documents, or a table with their ids first"),
     "index_base": ("", "of SVMlight: 0 or 1, where its word ids begin"),
     "columns": (

@@ -127,8 +127,12 @@ def check(command: Command, form: str) -> None:
     for flag, forms in OF_TEXTS.items():
         if form not in forms and own[flag] != OWN_FLAGS[flag][0]:
             raise BadInput(f"--{flag}: expected to go with texts, found an input that is read as {form}")
-    if form in OF_WORDS and own["vocab"] and (own["vocab_size"] or own["min_count"] or own["keep"]):
-        raise BadInput("--vocab: expected to go without --vocab_size, --min_count and --keep, found one of them too")
+    others = [flag for flag in ("vocab_size", "min_count", "keep", "stop_words") if own[flag] != OWN_FLAGS[flag][0]]
+    if form in OF_WORDS and own["vocab"] and others:
+        raise BadInput(
+            "--vocab: expected to go without --vocab_size, --min_count, --keep and --stop_words, "
+            f"found --{others[0]} too"
+        )
     for flag in ("test", "vocab", "labels", "names"):
         if own[flag] and not Path(own[flag]).exists():
             raise BadInput(f"--{flag}: expected a file, found no {own[flag]}")

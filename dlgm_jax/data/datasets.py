@@ -48,8 +48,10 @@ def load(name: str) -> Dataset:
     if not {"train", "test"} <= splits.keys():
         raise BadInput(f"{folder}: expected training and test documents, found only {', '.join(splits) or 'none'}")
     validation = splits.get("validation")
-    own = ["the validation documents are the corpus's own, so --valid_size is not read"] if validation else []
-    return Dataset(splits["train"], splits["test"], origin, "; ".join([*own, *how.notes]), validation)
+    notes = [note.removesuffix(".") for note in how.notes]
+    if validation:
+        notes.insert(0, "the validation documents are the corpus's own, so --valid_size is not read")
+    return Dataset(splits["train"], splits["test"], origin, "; ".join(notes), validation)
 
 
 def cache_folder() -> Path:

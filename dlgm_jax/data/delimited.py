@@ -149,7 +149,7 @@ def read_rows(table: Table, places: Sequence[int], how: Reading) -> Iterator[tup
 
     Notes how many rows go over several lines. Raises BadInput for a row that lacks one of these fields, and for one
     that has more fields than the header, unless these are empty: a comma in a title that stands in no quotes would cut
-    the title.
+    the title; and for a header that comes again.
     """
     width, last, long = len(table.names), max(places), 0
     for line, fields, height in rows(lines(table.path), table.path, table.delimiter):
@@ -161,6 +161,8 @@ def read_rows(table: Table, places: Sequence[int], how: Reading) -> Iterator[tup
             raise surplus(where, table, len(fields))
         if len(fields) <= last:
             raise BadInput(f"{where}: expected {width} fields, found fewer: {len(fields)}")
+        if table.headed and tuple(map(plain, fields)) == table.names:  # of files put one behind the other
+            raise BadInput(f"{where}: expected a row, found the header again")
         yield where, [fields[place].strip() for place in places]
     note_long(table.path, long, how)
 

@@ -10,7 +10,7 @@ from dlgm_jax.data.signatures import signature
 from dlgm_jax.data.source import Reading, beside
 from dlgm_jax.types import BadInput
 
-WHOLE = re.compile(r"[0-9]{1,18}")
+WHOLE = re.compile(r"([0-9]{1,18})(\.0*)?")
 COMMA = re.compile(r"[^,]*,\s*[0-9]+|[0-9]+\s*,[^,]*")  # a row of a table
 NUMBER_FIRST = re.compile(r"([0-9]{1,18})\s+([^0-9\s].*)")
 OF_COUNTS = re.compile(r"(_bow|_tfidf|_counts)$")  # what gensim's scripts add to the name of a corpus
@@ -98,7 +98,7 @@ def _of_ids(rows: list[str], path: Path, how: Reading) -> list[str] | None:
     fields = [[field.strip() for field in row.split("\t")] for row in rows[headed:]]
     if not all(len(found) > 1 and WHOLE.fullmatch(found[0]) for found in fields):
         return None
-    ids = [int(found[0]) for found in fields]
+    ids = [int(found[0].split(".")[0]) for found in fields]
     whole = _are_columns(ids)
     if all(map(_of_numbers, fields)) and not headed:  # words that are numbers: before what they count, or behind ids?
         if not whole:
@@ -120,7 +120,9 @@ def _first_fields(rows: list[str], path: Path, how: Reading) -> list[str] | None
     """The fields before the first tab, or before a blank and a number in every line; None where lines are words."""
     tabs = any("\t" in row.strip() for row in rows)
     fields = [row.split("\t") if tabs else row.rsplit(None, 1) for row in rows]
-    headed = len(fields) > 1 and len(fields[0]) > 1 and not _of_counts(fields[0]) and all(map(_of_counts, fields[1:]))
+    first, *others = fields
+    headed = len(first) > 1 and first[1].strip() != "" and not _of_counts(first)
+    headed = headed and len(others) > 0 and all(map(_of_counts, others))
     if headed:
         how.note(f"{path.name}: the first line, {shown(rows[0])}, is a header and no word.")
     words = [found[0].strip() for found in fields[headed:]]
@@ -131,7 +133,7 @@ def _first_fields(rows: list[str], path: Path, how: Reading) -> list[str] | None
         return None
     if "" in words:
         raise BadInput(f"{path}:{headed + words.index('') + 1}: expected a word first, found none")
-    numbers = [int(found[1]) for found in fields[headed:] if _of_counts(found)]
+    numbers = [int(found[1].split(".")[0]) for found in fields[headed:] if _of_counts(found)]
     if len(numbers) == len(words) > 1 and _are_columns(numbers) and numbers != sorted(numbers):
         raise BadInput(
             f"{path}:{headed + 1}: expected words and how often they occur, found numbers that could be their columns, "

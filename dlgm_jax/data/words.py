@@ -43,8 +43,8 @@ class Words:
     normal_form: str = "NFC"  # empty: texts are searched as they stand
 
     def __post_init__(self):
-        # `regex` knows \p{L}. Other patterns stay with `re`, by which corpora were made before: their \b and \w differ.
-        library: Any = regex if r"\p" in self.pattern else re
+        # `regex` knows \p{L} and \P{L}. Other patterns stay with `re`, by which corpora were made: \b and \w differ.
+        library: Any = regex if r"\p" in self.pattern.lower() else re
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # of a [[ that may mean more some day
@@ -91,16 +91,18 @@ def words_of(origin: dict[str, str]) -> Words:
 class Letters:
     """Counts the letters of texts, and those of them that stand in no word."""
 
+    by_default: bool = True  # words are cut by the default pattern
     all: int = 0
     outside: int = 0
     unspaced: int = 0  # of scripts without blanks between words
 
     def add(self, text: str, words: Iterable[str]) -> None:
         """Takes the letters of one more text."""
+        text = text if text.isascii() else unicodedata.normalize("NFC", text)  # Korean may come as letters of syllables
         number = _letters(text)
         self.all += number
         self.outside += max(0, number - _letters("".join(words)))  # lower-casing makes two letters of some
-        if not text.isascii():
+        if self.by_default and not text.isascii():
             self.unspaced += sum(map(str.isalpha, UNSPACED.findall(text)))
 
     def remarks(self) -> Iterator[str]:
@@ -141,7 +143,7 @@ def kept_stop_words(name: str) -> str:
 def stop_words_of(origin: dict[str, str]) -> frozenset[str]:
     """The stop words of a corpus, by what it says of itself."""
     kept = origin.get("stop_words", ENGLISH)
-    return stop_words(kept) if kept in (ENGLISH, NONE) else frozenset(kept.split())
+    return stop_words(kept) if kept in (ENGLISH, NONE) else frozenset(kept.split("\n")[:-1])
 
 
 def _of_language(name: str) -> list[str]:

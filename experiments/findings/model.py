@@ -51,8 +51,7 @@ class Learned:
     @cached_property
     def cut(self) -> Callable[[str], list[str]]:
         """The words of a text, cut as those of the model's corpus were, and those that this leaves out."""
-        words = words_of(origin(self.folder))
-        return lambda text: [*words(text), *words.left_out(text)]
+        return cut_by(origin(self.folder))
 
     @cached_property
     def find(self) -> Callable[[str], int | None]:
@@ -103,6 +102,12 @@ class Learned:
                 print(f"--{flag}: {shown(word)} is read as {shown(self.vocabulary[row])}")
             rows.append(row)
         return list(dict.fromkeys(rows))
+
+
+def cut_by(origin: dict[str, str]) -> Callable[[str], list[str]]:
+    """A function that cuts texts as a corpus says that its own were, and adds words that its pattern leaves out."""
+    words = words_of(origin)
+    return lambda text: [*words(text), *words.left_out(text)]
 
 
 def pieces(text: str, known: Callable[[str], bool]) -> Iterator[str]:

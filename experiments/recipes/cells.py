@@ -50,9 +50,10 @@ def main(argv: list[str]) -> None:
         projected = {split: project(corpus.counts) for split, corpus in corpora.items()}
         rows.append((f"{label}, posterior means", *judged(means(assembly, run.params), labels)))
         rows.append((f"log-normalised, {quantity(number, 'component')}", *judged(projected, labels)))
+    labelled_of = {split: [label for label in own if label] for split, own in labels.items()}
     note = (
-        f"{len(labels['test']):,} test and {quantity(len(labels['train']), 'training document')}, "
-        f"{quantity(len(set(labels['train'])), 'label')}; the adjusted Rand index is of k-means on all documents."
+        f"{len(labelled_of['test']):,} test and {quantity(len(labelled_of['train']), 'training document')}, "
+        f"{quantity(len(set(labelled_of['train'])), 'label')}; the adjusted Rand index is of k-means on all documents."
     )
     header = ("embedding", "10 nearest, %", "linear probe, %", "adjusted Rand index")
     sweep.show(Table("Labels from embeddings", note, header, rows))

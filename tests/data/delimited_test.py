@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dlgm_jax import BadInput
 from dlgm_jax.data.delimited import delimiter_of
 from dlgm_jax.data.formats import triplets
-from dlgm_jax.data.inputs import looks_like
+from dlgm_jax.data.inputs import looks_like, open_input
 from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
 
 DELIMITERS = (",", "\t", ";", "|", "::")
@@ -387,3 +387,9 @@ def test_generated_names_come_back_or_are_refused(tmp_path_factory, rows, delimi
 def test_the_most_frequent_delimiter_is_the_one():
     assert delimiter_of('a;b;"c,d,e,f"', "x", lambda names: False) == ";"
     assert delimiter_of("alone", "x", lambda names: False) == ","
+
+
+def test_a_header_that_comes_again_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("document,word\nu1,a\ndocument,word\nu2,b\n")
+    with pytest.raises(BadInput, match=r"a\.csv:3: expected a row, found the header again"):
+        in_memory(open_input(tmp_path / "a.csv", "", Reading()))

@@ -138,6 +138,14 @@ def test_folders_of_tables_are_no_texts(tmp_path):
     assert "Left out: 3 files, no documents, as 'a.txt', 'ratings.csv', 'ratings.csv'." in notes
 
 
+def test_a_link_to_a_folder_beside_of_a_like_name_leads_out(tmp_path):
+    make(tmp_path, {"in/1.txt": "one", "in2/2.txt": "two"})
+    (tmp_path / "in" / "other").symlink_to(tmp_path / "in2")
+    texts, notes = read(tmp_path / "in")
+    assert [text.name for text in texts] == ["1"]
+    assert f"Left out: 1 link out of {tmp_path / 'in'}, or to nowhere." in notes
+
+
 def test_a_second_link_to_one_folder_is_counted(tmp_path):
     make(tmp_path, {"real/1.txt": "one"})
     (tmp_path / "alink").symlink_to("real")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dlgm_jax import BadInput, Corpus
 from dlgm_jax.data.formats import nvdm
-from dlgm_jax.data.formats.pairs import number
+from dlgm_jax.data.formats.pairs import count, number
 from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.labels import class_of
 from dlgm_jax.data.source import EVERYTHING, Reading, in_memory
@@ -176,3 +176,9 @@ def test_labels_that_would_not_come_back_from_nvdm_are_not_written(tmp_path, lab
     assert not (tmp_path / "out").exists()
     nvdm.write(tmp_path / "out", whole, whole)
     assert [found.labels for found in nvdm.read(tmp_path / "out")] == [("a", "_")] * 2
+
+
+def test_a_number_with_an_exponent_that_is_not_whole_is_refused():
+    assert count("1.25e2", "a:1") == 125
+    with pytest.raises(BadInput, match=r"a:1: expected a count from 0 to 2147483647, found '1\.25e1'"):
+        count("1.25e1", "a:1")

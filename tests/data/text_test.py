@@ -4,10 +4,12 @@ import json
 import pytest
 
 from dlgm_jax import BadInput
+from dlgm_jax.data.source import EVERYTHING, in_memory
 from dlgm_jax.data.text import (
     Text,
     chosen_words,
     count_words,
+    encoded_with_others,
     read_texts,
     without_header,
     word_frequencies,
@@ -96,3 +98,9 @@ def test_compressed_texts_of_a_folder_and_headers_with_carriage_returns(tmp_path
     (tmp_path / "a" / "1.txt.gz").write_bytes(gzip.compress(b"river"))
     assert list(read_texts(tmp_path)) == [Text("a/1", "a", "river")]
     assert without_header(Text("", "", "From: a\r\n\r\nbody\n\nmore")).text == "body\n\nmore"
+
+
+def test_a_stop_word_of_the_vocabulary_is_counted_among_the_others():
+    texts = [Text("1", "", "the river of the zebra")]
+    found = in_memory(encoded_with_others(lambda: texts, words_by(ASCII_WORD), ("the", "river")))[EVERYTHING]
+    assert found.counts.toarray().tolist() == [[2, 1, 1]]  # `of` is a stop word, zebra another one

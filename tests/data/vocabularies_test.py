@@ -38,6 +38,8 @@ def words_of(tmp_path, text, name="words.txt"):
         ("   6494 who\n   6114 new york\n", ("who", "new york")),  # uniq -c
         ('"river"\n"bank"\n', ("river", "bank")),
         ("apple\t0\npear\t1\n", ("apple", "pear")),
+        ("river 9.0\nbank 7.0\n", ("river", "bank")),
+        ("river\t\nbank\t7\n", ("river", "bank")),
         ("windows 95\nwindows 98\nmac\n", ("windows 95", "windows 98", "mac")),
         ("windows 95\nwindows 98\n", ("windows 95", "windows 98")),
         ("catch 22\nriver\n", ("catch 22", "river")),
@@ -56,6 +58,7 @@ def test_words_of_a_file(tmp_path, text, expected):
         ("river\n\nbank\n", r"words\.txt:2: expected a word, found an empty line"),
         ("", r"words\.txt: expected words, one a line, found an empty file"),
         ("river\t1\n\t2\n", r"words\.txt:2: expected a word first, found none"),
+        ("word\tcount\nriver\t1\n\t2\n", r"words\.txt:3: expected a word first, found none"),
         ("river\nbank\nriver\n", r"words\.txt: expected distinct words, found 'river' as word 1 and 3"),
         ("2\n0\triver\t12\n2\tbank\t7\n", r"words\.txt: expected each id .* found none with 1"),
         ("0\triver\n0\tbank\n", r"words\.txt: expected each id .* found 0 2 times"),

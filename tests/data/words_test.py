@@ -149,6 +149,32 @@ def test_a_library_that_is_not_there_is_one_line(monkeypatch):
         stop_words("french")
 
 
+def test_letters_are_counted_in_one_form_and_phrases_only_by_default():
+    korean = unicodedata.normalize("NFD", "한국어 문장")  # letters of syllables apart
+    letters = Letters()
+    letters.add(korean, words_by(WORD)(korean))
+    assert (letters.all, letters.outside) == (5, 0)
+    letters = Letters(by_default=False)
+    letters.add("สวัสดี ครับ", Words(r"\S+")("สวัสดี ครับ"))
+    assert not any("no blanks" in remark for remark in letters.remarks())
+    letters = Letters()
+    letters.add("a Chinese name, 王小明, in an English text of more letters", [])
+    assert letters.unspaced == 3
+    assert any("no blanks" in remark for remark in letters.remarks())
+    letters.add("and more English text, so that the three are but few of all letters that there are", [])
+    assert not any("no blanks" in remark for remark in letters.remarks())
+
+
+def test_patterns_of_properties_are_read_by_regex():
+    assert words_by(r"\P{Z}{2,}")("two words") == ["two", "words"]
+
+
+def test_stop_words_of_several_words_come_back(tmp_path):
+    (tmp_path / "mine").write_text("a priori\n# remark\n")
+    kept = kept_stop_words(str(tmp_path / "mine"))
+    assert stop_words_of({"stop_words": kept}) == stop_words(str(tmp_path / "mine"))
+
+
 def test_all_letters_of_unicode_are_letters():
     missed = [chr(code) for code in range(sys.maxunicode) if category(chr(code)) == "L" and not chr(code).isalpha()]
     assert not missed  # `Letters` counts by isalpha

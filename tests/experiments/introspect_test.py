@@ -184,14 +184,17 @@ def test_without_the_corpus_the_rest_is_shown(command, runs, tmp_path):
         (["--documents=-1"], "--documents: expected a whole number from 0, found -1"),
         (["--map_words=3"], "--map_words: expected 0 or a whole number from 4, found 3"),
         (["--documents=9", "--document=31"], "--document: expected an id, or a number from 1 to 30, found '31'"),
-        (["--similarity=FILE"], "pairs.txt:1: expected two words and a rating by tabs"),
+        (
+            ["--similarity=FILE"],
+            "pairs.txt:1: expected two words and a rating, a number, by tabs, commas or semicolons",
+        ),
         (["--similarity=nowhere.txt", "--similarity=FILE"], "nowhere.txt: cannot be read"),
         (["--similarity=LIONS"], "lions.txt: expected words of the vocabulary of"),
         (["--analogies=FILE"], "pairs.txt:1: expected four words"),
     ],
 )
 def test_bad_input_is_one_line(command, runs, tmp_path, flags, message):
-    (tmp_path / "pairs.txt").write_text("w1;w2;5.0\n")
+    (tmp_path / "pairs.txt").write_text("w1 w2 5.0\n")
     (tmp_path / "lions.txt").write_text("lion\tzebra\t5.0\n")
     places = {"FILE": tmp_path / "pairs.txt", "LIONS": tmp_path / "lions.txt", "RUN": runs[0]}
     for name, path in places.items():

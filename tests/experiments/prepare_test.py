@@ -197,3 +197,25 @@ def test_two_builds_of_one_folder_are_refused(command, tmp_path):
     assert code == 2
     assert f"{output}: expected that no one writes to it, found process {os.getpid()} of" in err
     assert not output.exists()
+
+
+def test_labels_of_a_file_do_not_ask_the_input_for_the_same_column(command, tmp_path):
+    rows = [{"text": "river bank", "id": number, "kind": "its own"} for number in range(40)]
+    (tmp_path / "docs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "kinds.csv").write_text("id,kind\n" + "".join(f"{n},{'xy'[n % 2]}\n" for n in range(40)))
+    flags = [f"--labels={tmp_path / 'kinds.csv'}", "--label=kind", "--min_count=1", "--test_size=5"]
+    code, _, err = command("prepare", f"--input={tmp_path / 'docs.jsonl'}", f"--output={tmp_path / 'out'}", *flags)
+    assert code == 0, err
+    train, _ = stored(tmp_path / "out")
+    assert all(label == "xy"[int(name) % 2] for name, label in zip(train.ids, train.labels))
+
+
+def test_stop_words_beside_a_vocabulary_are_refused(command, tmp_path):
+    source = texts(tmp_path / "docs.jsonl")
+    (tmp_path / "words").write_text("river\n")
+    flags = [f"--vocab={tmp_path / 'words'}", "--stop_words=none", f"--output={tmp_path / 'out'}"]
+    code, _, err = command("prepare", f"--input={source}", *flags)
+    assert code == 2
+    assert (
+        "--vocab: expected to go without --vocab_size, --min_count, --keep and --stop_words, found --stop_words" in err
+    )

@@ -106,7 +106,10 @@ def test_given_words_and_test_documents(command, folder, tmp_path):
             ["--transposed"],
             "--transposed: expected to go with dense, mtx, npz, found an input that is read as lyrl2004",
         ),
-        (["--vocab=WORDS", "--vocab_size=9"], "--vocab: expected to go without --vocab_size, --min_count and --keep"),
+        (
+            ["--vocab=WORDS", "--vocab_size=9"],
+            "--vocab: expected to go without --vocab_size, --min_count, --keep and --stop_words",
+        ),
         (["--test=WORDS"], "words.txt:1: expected .I and the number of a document"),
     ],
 )

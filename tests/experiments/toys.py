@@ -11,7 +11,7 @@ from dlgm_jax import init_params, jacobian_mean, load_run
 from dlgm_jax.learning.checkpoints import Checkpoints
 from experiments.assembly import INTROSPECT, assemble
 from experiments.config import Config
-from experiments.findings.model import Learned
+from experiments.findings.model import Learned, cut_by
 from experiments.workdir import claim
 
 WORDS = ("river", "bank", "money", "loan", "fish", "new york")
@@ -28,6 +28,7 @@ def learned(words=WORDS, *, label="toy", features="tfidf", vectors=None, log_vec
     given = [own if told is None else np.asarray(told, float) for own, told in zip(drawn, (vectors, log_vectors))]
     model = Learned(label, label, run, config, *given, KEY, jax.random.fold_in(KEY, 1), jax.random.fold_in(KEY, 2))
     model.__dict__["assembly"] = assembly
+    model.__dict__["cut"] = cut_by({})  # by the ASCII pattern, as in a corpus that names none
     return model
 
 

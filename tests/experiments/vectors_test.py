@@ -69,7 +69,7 @@ def test_neighbours_are_as_many_without_their_plurals():
         (np.zeros((6, 3)), "the vectors point in 0 directions"),
         (np.outer([1, -1, 2, -2, 0, 3], [1.0, 2, 3]), "the vectors point in 2 directions"),
         (np.ones((6, 1)), "there is one latent dimension"),
-        (np.eye(3), "there are 3 words"),
+        (np.eye(3), "the vocabulary has 3 words, and a map takes 4"),
         (np.eye(3)[[0, 1, *[2] * 20]], ""),
     ],
 )

@@ -34,7 +34,7 @@ def files(path: Path, how: Reading) -> Files | None:
     if path.is_dir():
         if how.vocab:
             raise BadInput(f"--vocab: expected none with the folder {path}, whose features.tsv names the words")
-        matrix = _only_matrix(path)
+        matrix = _only_matrix(path, how)
         features, barcodes = _names(matrix)
         return Files(matrix, found(path, *features), found(path, barcodes))
     if not MATRIX.fullmatch(path.name) or how.vocab:
@@ -64,13 +64,16 @@ def corpus(counts: Any, sample: Files, how: Reading) -> Corpus:
         return Corpus(counts.T.tocsr()[:, places], words, cells)
 
 
-def _only_matrix(folder: Path) -> Path:
+def _only_matrix(folder: Path, how: Reading) -> Path:
     """The file matrix.mtx of a folder, or the one that has a prefix before this name."""
     matrices = sorted(file for file in folder.iterdir() if MATRIX.fullmatch(file.name))
     own = beside(folder, "matrix.mtx")
     if own is None and len(matrices) > 1:
         names = listed(file.name for file in matrices)
         raise BadInput(f"{folder}: expected one matrix.mtx, found {names}; give one of them as --input")
+    if own and len(matrices) > 1:
+        others = listed(file.name for file in matrices if file != own)
+        how.note(f"{folder} is read by its {own.name}; left out: {others}.")
     return own or (matrices[0] if matrices else found(folder, "matrix.mtx"))
 
 

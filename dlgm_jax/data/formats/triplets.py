@@ -112,18 +112,14 @@ def _known(header: Sequence[str]) -> tuple[str, ...]:
 def _taken(header: Sequence[str], path: Path, how: Reading) -> tuple[str, ...]:
     """The columns that are read, with a note where nobody asked for them and others are left."""
     taken = how.columns or _known(header) or COLUMNS[:2]
-    left = [name for name in header if name and not any(name in _called(header, asked) for asked in taken)]
-    there = all(_called(header, asked) for asked in taken)
-    if not how.columns and there and len(taken) == 2 and left:
+    there = [columns.places(header, asked) for asked in taken] if not how.columns and len(taken) == 2 else []
+    left = [name for place, name in enumerate(header) if name and place not in set().union(*there)]
+    if there and all(there) and left:
         how.note(
             f"Each row of {path} counts once: its columns {taken[0]} and {taken[1]} are taken, and "
             f"{columns.shown_names(left)} not; --columns={','.join(taken)},COLUMN would take counts from a column."
         )
     return taken
-
-
-def _called(header: Sequence[str], asked: str) -> list[str]:
-    return [header[place] for place in columns.places(header, asked)]
 
 
 def _text(path: Path, how: Reading) -> Events:
