@@ -116,7 +116,9 @@ def labelled(opened: Source | Texts, labels: Labels, how: Reading) -> Source | T
 
 
 def _divides(path: Path, text: list[str], delimiter: str) -> bool:
-    """Tells whether each row has two fields or more."""
+    """Tells whether each row has two fields or more; a line of two quotation marks alone is a row of one."""
+    if '""' in map(str.strip, text):
+        return False
     try:
         return min((len(row.fields) for row in delimited.rows(text, path, delimiter)), default=0) > 1
     except BadInput:

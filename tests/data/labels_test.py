@@ -224,6 +224,11 @@ def test_labels_go_with_the_parts_of_a_corpus(tmp_path, monkeypatch):
     assert part.corpus.labels == ("x", "y", "z")
 
 
+def test_a_line_of_quotation_marks_alone_makes_no_table(tmp_path):
+    with pytest.raises(BadInput, match=r"labels:1: expected no comma, tab or semicolon in any line"):
+        attached(tmp_path, ',;\n""\na,\n')
+
+
 LABELS = st.text("ab ,;\t\"'\n|ü", max_size=4)
 
 
