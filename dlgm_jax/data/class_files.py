@@ -116,11 +116,12 @@ def labelled(opened: Source | Texts, labels: Labels, how: Reading) -> Source | T
 
 
 def _divides(path: Path, text: list[str], delimiter: str) -> bool:
-    """Tells whether each row has two fields or more; a line of two quotation marks alone is a row of one."""
-    if '""' in map(str.strip, text):
-        return False
+    """Tells whether each row has two fields or more; a line of quotation marks alone is a row of one."""
     try:
-        return min((len(row.fields) for row in delimited.rows(text, path, delimiter)), default=0) > 1
+        rows = list(delimited.rows(text, path, delimiter))
+        covered = {line for row in rows for line in range(row.line, row.line + row.height)}
+        alone = any(line.strip() and place not in covered for place, line in enumerate(text, 1))
+        return not alone and min((len(row.fields) for row in rows), default=0) > 1
     except BadInput:
         if all(delimiter in line for line in text if line.strip()):  # a table, but for a quote
             raise
