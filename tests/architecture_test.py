@@ -111,7 +111,7 @@ print(changed)
 
 
 def test_no_module_changes_the_environment_when_it_is_imported():
-    """What other libraries set is theirs: only what a module of ours sets is looked for."""
+    """Looks only for what a module of ours sets: what other libraries set is theirs."""
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
     command = [sys.executable, "-c", CHANGES, *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
