@@ -30,6 +30,15 @@ settings.register_profile("long", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled_functions_are_dropped():
+    """After each file. Every compiled function is some memory maps, of which Linux gives a process 65,530: with all
+    files in one process the suite needs more, and the process dies of it.
+    """
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def x64():
     """Everything inside runs in float64."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
+import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.types import Batch, Csr
@@ -144,19 +145,19 @@ def gather_blocks(
 
 
 def _csr(counts: Any, num_rows: int, padded: int) -> Csr:
-    entries, (documents, vocab_size) = counts.nnz, counts.shape
+    entries, documents = counts.nnz, counts.shape[0]
     row_ptr = np.full(num_rows + 1, entries, np.int32)
     row_ptr[: documents + 1] = counts.indptr
-    by_word = np.argsort(counts.indices, kind="stable")
-    word_ptr = np.concatenate([[0], np.cumsum(np.bincount(counts.indices, minlength=vocab_size))])
+    # A transposition is the stable sort by word at a fifteenth of its time: it counts instead of comparing.
+    transposed = scipy.sparse.csr_matrix((np.arange(entries), counts.indices, counts.indptr), counts.shape).tocsc()
     rows = np.repeat(np.arange(documents), np.diff(counts.indptr))
     return Csr(
         values=_pad(counts.data, padded, np.float32),
         words=_pad(counts.indices, padded, np.int32),
         rows=_pad(rows, padded, np.int32),
         row_ptr=row_ptr,
-        by_word=np.concatenate([by_word, np.arange(entries, padded)]).astype(np.int32),
-        word_ptr=word_ptr.astype(np.int32),
+        by_word=np.concatenate([transposed.data, np.arange(entries, padded)]).astype(np.int32),
+        word_ptr=transposed.indptr.astype(np.int32),
     )
 
 

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from dlgm_jax.types import Array
 
-WHOLE, BLOCK = 4096, 2048  # vocabularies up to WHOLE words are taken at once, larger ones in blocks
+WHOLE, BLOCK = 4096, 2048  # on a CPU vocabularies up to WHOLE words are taken at once, larger ones in blocks
+# Elsewhere every block is several launches, which cost more than its products where it is small.
+LAUNCHED_WHOLE, LAUNCHED_BLOCK = 32768, 16384
 
 
 def logsumexp_linear(h: Array, weights: Array, bias: Array, *, block: int | None = None) -> Array:
@@ -21,7 +23,8 @@ def logsumexp_linear(h: Array, weights: Array, bias: Array, *, block: int | None
     """
     vocab_size = bias.size
     if block is None:
-        block = BLOCK if vocab_size > WHOLE else 0
+        whole, part = (WHOLE, BLOCK) if jax.default_backend() == "cpu" else (LAUNCHED_WHOLE, LAUNCHED_BLOCK)
+        block = part if vocab_size > whole else 0
     if 0 < block < vocab_size:
         return _blocked(h, weights, bias, block)
     return _whole(h, weights, bias)
