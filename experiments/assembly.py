@@ -207,8 +207,12 @@ def choose_precision(name: str) -> None:
 def prepare_runtime() -> None:
     """A persistent compilation cache in the user's cache folder, so that a second start is quick.
 
-    LAPACK, which `eigh` calls on a CPU, gets one thread: its threads and XLA's would wait for each other.
+    LAPACK, which `eigh` calls on a CPU, gets one thread: its threads and XLA's would wait for each other. On a GPU
+    the same run gives the same bits, as it does on a CPU, unless the user's XLA_FLAGS say otherwise: it costs nothing
+    that was measurable, and without it perplexities of two equal runs differed by 0.6%.
     """
+    if "xla_gpu_deterministic_ops" not in (flags := os.environ.get("XLA_FLAGS", "")):
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     threadpool_limits(1, user_api="blas")
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(datasets.cache_folder() / "xla")
     jax.config.update("jax_compilation_cache_dir", folder)

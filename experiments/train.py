@@ -59,8 +59,8 @@ def main(argv: list[str]) -> None:
     config = command.config()
     most_skips, splits = check(command)
     workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
-    hosts.join(command)
     prepare_runtime()
+    hosts.join(command)
     choose_precision(config.precision)
     mesh = sharding.mesh(command.own["mesh"], config.batch_size)
 
