@@ -24,6 +24,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes are named by their parameter. Archives hold the time they were made at, and a name that holds them differs
+    between two workers that collected in different seconds.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 # `HYPOTHESIS_PROFILE=long` asks property tests for 10,000 examples, other ones each time; the suite is always the same.
 settings.register_profile("suite", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)
