@@ -19,12 +19,16 @@ from dlgm_jax.learning import compiled, rows, saved, scoring
 from dlgm_jax.learning.latents import corpus_posteriors
 from dlgm_jax.models.dlgm import log_probs
 from dlgm_jax.settings import CHECKS, wrong, wrong_evaluations
+from dlgm_jax.sizes import by_size
 from dlgm_jax.types import BadInput, Params
 
 INIT, TRAIN, INFER, INTROSPECT = range(4)  # uses of the seed
 KINDS = [np.float64, np.float32, np.int64, np.int32]  # of counts that are taken as they are
 PSI_BETA1 = 0.1  # of Adam as the refiner
-KEPT = ("seed_", "n_iter_", "n_samples_seen_", "bound_curve_")
+AUTO = {"max_iter": "epochs"} | {  # parameters that may be "auto", by the names in Sized
+    name: name for name in ("batch_size", "learning_rate", "input_dropout", "weight_decay")
+}
+KEPT = ("settings_", "seed_", "n_iter_", "n_samples_seen_", "bound_curve_")
 PARAMETERS = {
     "size": ("n_components",),
     "widths": ("generative_widths", "inference_widths"),
@@ -50,12 +54,14 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     activation: relu, tanh, softplus, gelu or elu; features: what q reads, tfidf, tfidf_smooth, norm or counts.
     M: M - 1 gradient evaluations refine each posterior in training, eval_M elsewhere, 1 is none; refiner: fisher (M is
     odd) or adam, which has the rate psi_learning_rate. max_iter: passes over the rows; batch_size: rows of a gradient
-    step; learning_rate, weight_decay: of Adam; kl_anneal_steps: steps over which the weight of the KL grows to 1;
-    input_dropout: share of a row's words that q misses in training; length_weighting: a row's bound counts N^-a.
+    step; learning_rate, weight_decay: of Adam; input_dropout: share of a row's words that q misses in training; each of
+    these five is "auto", what fits the number of rows (dlgm_jax.sizes), or a number. kl_anneal_steps: steps over which
+    the weight of the KL grows to 1; length_weighting: a row's bound counts N^-a.
     eval_samples: draws for a row's bound; random_state: of weights, order and noise; verbose: 1 prints every pass.
 
     After fit: params_, the Params of the model; components_ [K, V]; bound_curve_, mean bound of each pass, nats a word;
-    n_iter_, passes so far; idf_ [V], document_frequencies_ [V] and n_samples_seen_; n_features_in_, feature_names_in_.
+    n_iter_, passes so far; settings_, the numbers that "auto" stands for, by the rows of the first call; idf_ [V],
+    document_frequencies_ [V] and n_samples_seen_; n_features_in_, feature_names_in_.
     """
 
     def __init__(
@@ -69,12 +75,12 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         M=13,
         refiner="fisher",
         psi_learning_rate=0.01,
-        max_iter=15,
-        batch_size=500,
-        learning_rate=0.003,
+        max_iter="auto",
+        batch_size="auto",
+        learning_rate="auto",
         kl_anneal_steps=0,
-        input_dropout=0.0,
-        weight_decay=0.0,
+        input_dropout="auto",
+        weight_decay="auto",
         length_weighting=0.0,
         eval_M=13,
         eval_samples=1,
@@ -106,14 +112,14 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         Raises ValueError for parameters and rows that are not as described, NonFinite when the bound diverges.
         """
-        return self._train(X, self.max_iter, anew=True)
+        return self._train(X, anew=True)
 
     def partial_fit(self, X, y=None):
         """Goes on with one pass over the rows of X [D, V].
 
         Document frequencies count the rows of all calls; parameters and Adam's moments continue. Raises as fit does.
         """
-        return self._train(X, 1, anew=not hasattr(self, "state_"))
+        return self._train(X, anew=not hasattr(self, "state_"), passes=1)
 
     def transform(self, X):
         """Refined posterior means of the rows: float32 [D, K]."""
@@ -176,7 +182,10 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """The estimator that `save` wrote: the same transform, bit for bit. Raises BadInput when there is none."""
         state, frequencies, facts = saved.read(Path(path))
         self = cls(**facts["parameters"])
-        vars(self).update(facts["fitted"], state_=state, document_frequencies_=frequencies, sizes_=facts["sizes"])
+        older = {"settings_": _sized(facts["fitted"]["n_samples_seen_"], len(frequencies), 0.0)}
+        vars(self).update(
+            older | facts["fitted"], state_=state, document_frequencies_=frequencies, sizes_=facts["sizes"]
+        )
         vars(self)["n_features_in_"] = len(frequencies)
         if facts["feature_names"]:
             vars(self)["feature_names_in_"] = np.asarray(facts["feature_names"], object)
@@ -224,13 +233,22 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         for kind, names in PARAMETERS.items():
             for name in names:
-                if found := wrong(getattr(self, name), CHECKS[kind]):
+                value, check = getattr(self, name), CHECKS[kind]
+                if name in AUTO:
+                    if isinstance(value, str) and value == "auto":
+                        continue
+                    check = (f"auto or {check[0]}", check[1])
+                if found := wrong(value, check):
                     raise ValueError(f"{name}: {found}")
         for name in ("M", "eval_M"):
             if found := wrong_evaluations(getattr(self, name), self.refiner):
                 raise ValueError(f"{name}: {found}")
 
-    def _begin(self, vocab_size: int) -> None:
+    def _chosen(self, name: str) -> Any:
+        value = getattr(self, name)
+        return self.settings_[name] if isinstance(value, str) else value
+
+    def _begin(self, corpus: Corpus) -> None:
         self.sizes_ = {
             "latent_dim": int(self.n_components),
             "generative_widths": tuple(self.generative_widths),
@@ -238,36 +256,38 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "activation": self.activation,
         }
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, float(corpus.lengths.mean()))
         self.n_iter_, self.n_samples_seen_, self.bound_curve_ = 0, 0, ()
-        self.document_frequencies_ = np.zeros(vocab_size, np.int64)
-        self.state_ = jax.device_get(compiled.init_state(self._key(INIT), vocab_size, **self.sizes_))
+        self.document_frequencies_ = np.zeros(corpus.vocab_size, np.int64)
+        self.state_ = jax.device_get(compiled.init_state(self._key(INIT), corpus.vocab_size, **self.sizes_))
 
-    def _train(self, X, passes: int, *, anew: bool):
-        """A copy learns, and self becomes it when all went well."""
+    def _train(self, X, *, anew: bool, passes: int | None = None):
+        """A copy learns, and self becomes it when all went well; it makes max_iter passes unless told."""
         learner = copy(self)
-        learner._learn(X, passes, anew=anew)
+        learner._learn(X, anew=anew, passes=passes)
         self.__dict__ = vars(learner)
         return self
 
-    def _learn(self, X, passes: int, *, anew: bool) -> None:
+    def _learn(self, X, *, anew: bool, passes: int | None) -> None:
         self._check_parameters()
         corpus = self._read(X, reset=anew)
         if anew:
-            self._begin(corpus.vocab_size)
+            self._begin(corpus)
         self.document_frequencies_ = self.document_frequencies_ + corpus.document_frequencies()
         self.n_samples_seen_ += corpus.num_documents
 
         step = compiled.training_step(
             self.features,
             self._refinement(self.M),
-            self.learning_rate,
-            self.weight_decay,
+            self._chosen("learning_rate"),
+            self._chosen("weight_decay"),
             kl_anneal_steps=self.kl_anneal_steps,
-            input_dropout=self.input_dropout,
+            input_dropout=self._chosen("input_dropout"),
             length_weighting=self.length_weighting,
         )
-        epochs = range(self.n_iter_ + 1, self.n_iter_ + passes + 1)
-        settings = {"batch_size": self.batch_size, "seed": self.seed_, "epochs": epochs}
+        last = self.n_iter_ + (self._chosen("max_iter") if passes is None else passes)
+        epochs = range(self.n_iter_ + 1, last + 1)
+        settings = {"batch_size": self._chosen("batch_size"), "seed": self.seed_, "epochs": epochs}
         for state, bound in rows.passes(self.state_, partial(step, self.idf_), corpus, self._key(TRAIN), **settings):
             self.state_, self.bound_curve_, self.n_iter_ = state, (*self.bound_curve_, bound), self.n_iter_ + 1
             if self.verbose:
@@ -286,3 +306,8 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         score = compiled.scorer(self.features, self._refinement(self.eval_M), self.eval_samples)
         scores, lengths = self._on_rows(X, scoring.document_scores, score)
         return scores.elbo_refined, lengths
+
+
+def _sized(documents: int, words: int, mean_length: float) -> dict[str, Any]:
+    sized = by_size(documents, words, mean_length)
+    return {name: getattr(sized, field) for name, field in AUTO.items()}

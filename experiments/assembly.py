@@ -162,9 +162,17 @@ def described(refiner: str, how: Refinement, config: Config, batch_size: int, vo
     return f"refined by {refiner}, {quantity(how.evaluations, 'gradient evaluation')} a document{beside}"
 
 
-def assemble(config: Config, idf: np.ndarray | None = None, *, mesh: Mesh | None = None) -> Assembly:
-    """Loads the corpus and builds the model; `idf` [V] is that of the training split unless given. Raises BadInput."""
-    dataset = datasets.load(config.dataset)
+def assemble(
+    config: Config,
+    idf: np.ndarray | None = None,
+    *,
+    mesh: Mesh | None = None,
+    dataset: datasets.Dataset | None = None,
+) -> Assembly:
+    """Loads the corpus, unless it is given, and builds the model; `idf` [V] is that of the training split unless given.
+    Raises BadInput.
+    """
+    dataset = dataset or datasets.load(config.dataset)
     train, validation = dataset.train, dataset.validation
     if validation is None:
         train, validation = split_validation(train, config.valid_size, config.seed)

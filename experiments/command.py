@@ -15,6 +15,7 @@ from absl import flags
 
 from dlgm_jax.data.corpus import shown
 from dlgm_jax.learning.loop import Stopped
+from dlgm_jax.sizes import Sized
 from dlgm_jax.types import BadInput, NonFinite
 from experiments.config import PRESETS, Config
 from experiments.pauses import REQUEUE, SIGNALS
@@ -65,12 +66,17 @@ class Command:
             raise BadInput(f"--{name}: expected a share between 0 and 1, found {value:g}")
         return value
 
-    def config(self) -> Config:
-        """The preset with what was given on top."""
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The settings of the preset with what was given on top. Raises BadInput."""
         preset = self.own.get("preset", "default")
         if preset not in PRESETS:
             raise BadInput(f"--preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
-        config = Config(**(PRESETS[preset] | self.given)).resolved()
+        return PRESETS[preset] | self.given
+
+    def config(self, unset: dict[str, Any] | None = None) -> Config:
+        """What is stated, and of the other settings `unset`, or else the defaults. Raises BadInput."""
+        config = Config(**((unset or {}) | self.stated)).resolved()
         self.check_adams(config)
         return config
 
@@ -197,9 +203,15 @@ def _typed(item, value):
     return tuple(map(int, widths))
 
 
+def _default(item) -> str:
+    if item.name in Sized._fields:
+        return "by the size of the corpus"
+    return "" if item.default is None else str(item.default)
+
+
 def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
     rows = [(name, help, "" if default is None else str(default)) for name, (default, help) in own.items()]
-    rows += [(item.name, item.metadata["help"], "" if item.default is None else str(item.default)) for item in chosen]
+    rows += [(item.name, item.metadata["help"], _default(item)) for item in chosen]
     lines = [about, "", "Flags, as --name=value:"]
     for name, help, default in rows:
         text = f"{help} (default {default})" if default else help

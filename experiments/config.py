@@ -23,7 +23,10 @@ def setting(default, help: str, check: str = "") -> Any:
 
 @dataclass(frozen=True)
 class Config:
-    """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found."""
+    """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found.
+
+    The defaults of the fields in `dlgm_jax.sizes.Sized` are those of recipes; a command fills them by `unset.filled`.
+    """
 
     dataset: str = setting(
         "docstrings", "docstrings, 20news, or a folder that prepare wrote or in the NVDM form", "name"

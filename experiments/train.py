@@ -39,6 +39,7 @@ from experiments.command import Command, parse, run_main
 from experiments.dry_run import expectations
 from experiments.pauses import Clock, Pauses
 from experiments.plots import plot_curves
+from experiments.unset import filled
 
 OWN_FLAGS = {
     "preset": ("default", "default: for a first run; paper: the paper's settings"),
@@ -49,23 +50,23 @@ OWN_FLAGS = {
     "checkpoint_minutes": (10.0, "a checkpoint after so many minutes, beside those after every epoch"),
     "on_nonfinite": ("stop", "what a step does that is not finite: stop, or skip its documents"),
     "max_skips": (10, "steps of a run that may be skipped"),
-    "score": ("test,train", "what the best epoch is scored on, beside validation; empty: nothing else"),
+    "score": ("test", "what the best epoch is scored on, beside validation; empty: nothing else"),
     "dry_run": (False, "say what would run, its memory and time, and train nothing"),
 } | hosts.FLAGS
 
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
-    config = command.config()
+    command.config()  # what is wrong in the flags is said before anything else
     most_skips, splits = check(command)
-    workdir = Path(command.text("workdir", f"runs/{Path(config.dataset).name}-{config.name}"))
     prepare_runtime()
     hosts.join(command)
+    config, workdir, dataset, chosen = filled(command)
     choose_precision(config.precision)
     mesh = sharding.mesh(command.own["mesh"], config.batch_size)
 
     if command.own["dry_run"]:
-        print(expectations(assemble(config, mesh=mesh)))
+        print(expectations(assemble(config, mesh=mesh, dataset=dataset)))
         return
     folder.check(workdir, config)
     tables = folder.finished_report(workdir, config, splits)
@@ -75,12 +76,12 @@ def main(argv: list[str]) -> None:
     sharding.together("looked")
 
     with hosts.listening() as asked:
-        assembly = assemble(config, mesh=mesh)
+        assembly = assemble(config, mesh=mesh, dataset=dataset)
         hosts.check_same(given(assembly, workdir, most_skips, splits))
         due = hosts.agreed(Clock(command.own["checkpoint_minutes"]))
         with folder.locked(workdir) if hosts.first() else nullcontext():
             folder.check(workdir, config)  # again: another run may have been here meanwhile
-            run(assembly, workdir, Pauses(asked, due), most_skips, splits)
+            run(assembly, workdir, Pauses(asked, due), most_skips, splits, chosen)
 
 
 def given(assembly: Assembly, workdir: Path, most_skips: int, splits: list[str]) -> dict[str, Any]:
@@ -91,8 +92,12 @@ def given(assembly: Assembly, workdir: Path, most_skips: int, splits: list[str])
     return {"flags": flags, "--workdir": where, "--max_skips": most_skips, "--score": splits, "--dataset": counts}
 
 
-def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, splits: list[str]) -> None:
-    """Trains, scores on the splits and reports, from the last checkpoint on. Raises Stopped."""
+def run(
+    assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, splits: list[str], chosen: str = ""
+) -> None:
+    """Trains, scores on the splits and reports, from the last checkpoint on; `chosen` says which settings no flag gave.
+    Raises Stopped.
+    """
     config = assembly.config
     notes = []
     if hosts.first():
@@ -110,7 +115,7 @@ def run(assembly: Assembly, workdir: Path, pauses: Pauses, most_skips: int, spli
         folder.settle(workdir, config)
     for note in notes + [f"{line}; an older one is taken" for line in damaged]:
         print(f"Note: {note}.")
-    print(first_line(assembly, workdir, progress), flush=True)
+    print(first_line(assembly, workdir, progress, chosen), flush=True)
 
     score = assembly.score_with(watched=pauses.watched)
     with Bar(assembly, progress, metrics) as bar:
@@ -160,20 +165,24 @@ def check(command: Command) -> tuple[int, list[str]]:
     return command.number("max_skips") if policy == "skip" else 0, ["validation", *asked]
 
 
-def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress) -> str:
-    """What will run and where the results go."""
+def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress, chosen: str = "") -> str:
+    """What will run, which of its settings no flag gave, and where the results go."""
     config, train = assembly.config, assembly.train
     remark = f"Note: {assembly.remark}.\n" if assembly.remark else ""
     there, used = jax.device_count(), assembly.mesh.size if assembly.mesh else 1
     devices = f" on {used} of {there} devices" if there > 1 else ""
-    how = described(config.refiner, training_refinement(config), config, assembly.batch_size, train.vocab_size)
+    refinement = training_refinement(config)
+    how = described(config.refiner, refinement, config, assembly.batch_size, train.vocab_size)
+    if 0 < config.refined_epochs < config.epochs and refinement.num_steps:
+        how += f" in {config.refined_epochs} of them, the first, and not refined after them"
+    chosen = f" (chosen {chosen})" if chosen else ""
     start = f"goes on after epoch {progress.epoch}" if progress.epoch or progress.batches else "begins"
     if progress.batches:
         start += f" and {quantity(progress.batches, 'step')}"
     return (
         f"{remark}{config.name} on {config.dataset} ({quantity(train.num_documents, 'document')}, "
         f"{quantity(train.vocab_size, 'word')}) {start}: {quantity(config.epochs, 'epoch')} of "
-        f"{quantity(assembly.steps_per_epoch, 'step')}{devices}, documents {how}; "
+        f"{quantity(assembly.steps_per_epoch, 'step')}{devices}, documents {how}{chosen}; "
         f"results go to {workdir}/"
     )
 

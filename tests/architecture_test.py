@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = {
     "types": 1,
-    **dict.fromkeys(("collectives", "distributions", "networks", "features", "sparse", "embeddings", "data"), 2),
+    **dict.fromkeys(
+        ("collectives", "distributions", "networks", "features", "sparse", "embeddings", "data", "sizes"), 2
+    ),
     "inference": 3,
     "models": 4,
     **dict.fromkeys(("learning", "introspection", "run", "settings"), 5),

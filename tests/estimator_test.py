@@ -1,3 +1,4 @@
+import json
 import pickle
 from zlib import crc32
 
@@ -15,9 +16,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from dlgm_jax import DLGM, BadInput, NonFinite, infer, jacobian_mean, refine, tfidf, token_information
-from dlgm_jax.estimator import INFER, INTROSPECT
+from dlgm_jax.estimator import AUTO, INFER, INTROSPECT
 from dlgm_jax.learning.rows import ROWS
 from dlgm_jax.learning.scoring import unigram_perplexity
+from dlgm_jax.sizes import by_size
 from tests import oracles
 from tests.conftest import as_corpus, log_linear_corpus
 
@@ -224,10 +226,13 @@ def test_in_a_pipeline_under_a_grid_search():
         ({"M": 4}, "M: expected an odd number as 13"),
         ({"eval_M": 2}, "eval_M: expected an odd number as 13"),
         ({"refiner": None}, "refiner: expected one of adam, fisher, found None"),
-        ({"learning_rate": 0}, "learning_rate: expected a number above 0"),
-        ({"learning_rate": float("nan")}, "learning_rate: expected a number above 0"),
-        ({"input_dropout": 1}, "input_dropout: expected a number from 0 to below 1"),
-        ({"max_iter": True}, "max_iter: expected a whole number"),
+        ({"learning_rate": 0}, "learning_rate: expected auto or a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected auto or a number above 0"),
+        ({"input_dropout": 1}, "input_dropout: expected auto or a number from 0 to below 1"),
+        ({"max_iter": True}, "max_iter: expected auto or a whole number"),
+        ({"max_iter": "all"}, "max_iter: expected auto or a whole number from 1 to 2147483647, found 'all'"),
+        ({"weight_decay": "Auto"}, "weight_decay: expected auto or a number from 0"),
+        ({"M": "auto"}, "M: expected a whole number"),
     ],
 )
 def test_parameters_are_refused_at_fit(wrong, message):
@@ -248,3 +253,28 @@ def test_other_features(features):
 def test_negative_numbers_are_refused(fitted):
     with pytest.raises(ValueError, match="Negative values in data passed to"):
         fitted.transform(-X)
+
+
+def test_what_is_auto_fits_the_number_of_rows(tmp_path):
+    """The same bits as with these numbers given; a fit of other rows chooses anew, one that goes on does not."""
+    sizes = {name: value for name, value in UNREFINED.items() if name != "max_iter"}
+    sized = by_size(70, 12, X.sum(1).mean())
+    numbers = {name: getattr(sized, field) for name, field in AUTO.items()}
+    auto = DLGM(**sizes, random_state=0).fit(X)
+    assert auto.settings_ == numbers
+    assert auto.n_iter_ == numbers["max_iter"] == 32
+    given = DLGM(**sizes, **numbers, random_state=0).fit(X)
+    np.testing.assert_array_equal(auto.transform(X), given.transform(X))
+    assert DLGM(**sizes, max_iter=2, batch_size=7, random_state=0).fit(X).n_iter_ == 2
+
+    auto.save(tmp_path / "model")
+    facts = json.loads((tmp_path / "model" / "facts.json").read_text())
+    assert facts["parameters"]["batch_size"] == "auto"
+    again = DLGM.load(tmp_path / "model")
+    assert again.settings_ == numbers
+    del facts["fitted"]["settings_"]  # as before there was any
+    (tmp_path / "model" / "facts.json").write_text(json.dumps(facts))
+    assert DLGM.load(tmp_path / "model").settings_ == numbers
+    again.partial_fit(X[:9])
+    assert (again.settings_, again.n_iter_) == (numbers, numbers["max_iter"] + 1)
+    assert again.fit(X[:5]).settings_["max_iter"] == by_size(5, 12, 1.0).epochs

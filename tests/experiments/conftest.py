@@ -66,7 +66,7 @@ def lines(workdir):
 def trained_once(cache, nvdm_folder, tmp_path_factory):
     """The folder of a run of three epochs with refinement, its flags without --workdir, and what it printed."""
     workdir, printed = tmp_path_factory.mktemp("finished") / "run", io.StringIO()
-    flags = [*SMALL, f"--dataset={nvdm_folder}", "--M=4", "--epochs=3"]
+    flags = [*SMALL, f"--dataset={nvdm_folder}", "--M=4", "--epochs=3", "--score=test,train"]
     with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(printed):
         patched.setenv("XDG_CACHE_HOME", str(cache))
         train.main(["train", *flags, f"--workdir={workdir}"])

@@ -1,0 +1,120 @@
+"""Settings that nobody gave."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dlgm_jax.data import compact, datasets
+from dlgm_jax.sizes import FEWEST_STEPS, Sized, by_size
+from experiments import unset
+from experiments.command import parse
+from experiments.config import PRESETS, Config
+from experiments.train import OWN_FLAGS
+from tests.conftest import as_corpus
+from tests.experiments.conftest import SMALL
+
+TODAY = Sized(500, 15, 500, 0.003, 0.0, 0.0)  # before settings went by size
+TOY = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--eval_M=5", "--M=1"]
+
+
+def filled(*arguments):
+    return unset.filled(parse(["train", *arguments], about="", own=OWN_FLAGS))
+
+
+def corpus_of(documents, folder):
+    """A folder with so many training documents."""
+    rng = np.random.default_rng(2)
+    with compact.Writer(folder, tuple(f"w{v}" for v in range(9)), {}) as writer:
+        writer.add("train", as_corpus(1 + rng.poisson(1.0, (documents, 9))))
+        writer.add("test", as_corpus(1 + rng.poisson(1.0, (20, 9))))
+    return folder
+
+
+def dataset(documents):
+    """What a named corpus would be, without its documents."""
+    train = as_corpus(np.ones((documents, 2), int))
+    return datasets.Dataset(train, as_corpus(np.ones((5, 2), int)), {})
+
+
+@pytest.mark.parametrize("documents", [11_314, 11_268, 10_000, 20_000])  # by scikit-learn, in NVDM's form
+def test_20_newsgroups_has_what_it_had(documents):
+    assert by_size(documents, 2000, 100.0) == TODAY
+    defaults = Config()
+    assert Sized(*(getattr(defaults, name) for name in Sized._fields)) == TODAY
+
+
+@pytest.mark.parametrize("documents", [1, 2, 31, 100, 238, 1000, 3000, 9999, 10_001, 123_456, 1_000_000, 50_000_000])
+def test_any_size_has_settings_that_train(documents):
+    sized = by_size(documents, 9, 9.0)
+    Config(**sized._asdict())  # raises for what is no setting
+    assert 1 <= sized.valid_size < max(documents, 2)
+    assert sized.epochs * -(-max(documents - sized.valid_size, 1) // sized.batch_size) >= FEWEST_STEPS
+    assert sized.batch_size % 4 == 0
+
+
+def test_settings_change_with_the_size_and_never_jump():
+    sizes = np.arange(3, 12_000, 37)
+    found = np.array([by_size(int(size), 9, 9.0) for size in sizes])
+    for column, name in enumerate(Sized._fields):
+        if name not in ("epochs", "valid_size"):
+            steps = np.abs(np.diff(found[:, column]))
+            assert steps.max() <= 0.06 * np.ptp(found[:, column]), name  # rates have two digits
+
+
+def test_a_small_corpus_trains_by_the_printed_command(command, tmp_path):
+    folder = corpus_of(238, tmp_path / "corpus")
+    code, out, err = command("train", f"--dataset={folder}", *TOY, f"--workdir={tmp_path / 'run'}")
+    assert code == 0, err
+    sized = by_size(238, 9, 9.0)
+    said = ", ".join(f"{name} {value:g}" for name, value in sized._asdict().items())
+    assert f"(chosen by its size: {said}); results go to" in out.splitlines()[0]
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert {name: config[name] for name in Sized._fields} == sized._asdict()
+
+
+def test_flags_and_presets_win(tmp_path):
+    folder = corpus_of(238, tmp_path / "corpus")
+    config = filled(f"--dataset={folder}", "--batch_size=7", "--input_dropout=0").config
+    assert (config.batch_size, config.input_dropout) == (7, 0.0)
+    assert config.epochs == by_size(238, 9, 9.0).epochs
+    paper = filled(f"--dataset={folder}", "--preset=paper", "--epochs=3")
+    assert (paper.dataset, paper.chosen) == (None, "")
+    assert paper.config == Config(**PRESETS["paper"] | {"epochs": 3, "dataset": str(folder)}).resolved()
+
+
+def test_the_named_corpora(monkeypatch):
+    monkeypatch.setitem(datasets.NAMED, "20news", lambda: dataset(11_314))
+    config = filled("--dataset=20news").config
+    assert Sized(*(getattr(config, name) for name in Sized._fields)) == TODAY
+    assert config.refined_epochs == 0
+    monkeypatch.setitem(datasets.NAMED, "docstrings", lambda: pytest.fail("was read to find its settings"))
+    first = filled("--model=3", "--M=100")
+    assert first.config == Config(**unset.DOCSTRINGS, refined_epochs=5).resolved()
+    assert "for this corpus: batch_size 50, " in first.chosen
+    for cheap in (["--M=1"], ["--M=13", "--refiner=fisher"]):
+        assert filled(*cheap).config.refined_epochs == 0
+
+
+def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(finished, command, nvdm_folder):
+    workdir, flags, _ = finished
+    open_ones = ("--batch_size", "--valid_size", "--epochs", "--workdir")
+    less = [flag for flag in flags if not flag.startswith(open_ones)]
+    found = filled(*less, f"--workdir={workdir}")
+    assert (found.config.batch_size, found.config.valid_size, found.config.epochs) == (50, 40, 3)
+    assert found.chosen.startswith("as this run began: batch_size 50, epochs 3")
+    code, _, err = command("train", *less, "--batch_size=60", f"--workdir={workdir}")
+    assert code == 2
+    assert "batch_size was 50, is now 60" in err
+
+
+def test_help_says_who_chooses(command):
+    _, out, _ = command("train", "--help")
+    assert " ".join(out.split()).count("(default by the size of the corpus)") == len(Sized._fields)
+
+
+def test_wrong_flags_are_said_before_a_corpus_is_read(command, monkeypatch):
+    monkeypatch.setitem(datasets.NAMED, "20news", lambda: pytest.fail("was read"))
+    code, _, err = command("train", *SMALL, "--dataset=20news", "--learning_rate=-1")
+    assert code == 2
+    assert "--learning_rate: expected a number above 0" in err
