@@ -10,14 +10,16 @@ from experiments.config import Config
 NEIGHBOURS = 6
 
 
-def score_table(columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config, footnote: str) -> str:
-    """A column for each split (the fields of Scores), beside the unigram model's perplexity."""
+def score_table(
+    columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config, footnote: str, baseline: str
+) -> str:
+    """A column for each split (the fields of Scores), beside the perplexity of the unigram model, named `baseline`."""
     refined = f"M={config.eval_M}" + ("" if config.eval_refiner == "adam" else f" by {config.eval_refiner}")
     rows = [("documents", "documents", ",")]
     if any(scores["empty_documents"] for scores in columns.values()):
         rows.append(("  of them without words: in no perplexity", "empty_documents", ","))
     rows += [
-        ("unigram model", "unigram", ".1f"),
+        (baseline, "unigram", ".1f"),
         ("M=1, at the network's guess", "perplexity", ".1f"),
         (f"{refined}, refined", "perplexity_refined", ".1f"),
     ]
