@@ -104,7 +104,7 @@ def beginning(dataset: str, folder: Path) -> str:
 
 
 def exactness(unigram: Sequence[Figures]) -> str:
-    """How the figures of the unigram model, one for each seed, come by: exactly, unless some of them are smoothed."""
+    """Names the kind of the unigram model's figures, one for each seed: exact, and smoothed where some of them are."""
     smoothed = [figures for figures in unigram if figures.get("added")]
     if not smoothed:
         return "exact"
