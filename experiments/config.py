@@ -142,6 +142,8 @@ CHECKS: dict[str, settings.Check] = {
     "schedule": (f"one of {', '.join(SCHEDULES)}", lambda v: v in SCHEDULES),
 }
 
+FAST = "--M=13 --refiner=fisher --eval_M=13 --eval_refiner=fisher"  # flags of the fast setting, in scores too
+
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {

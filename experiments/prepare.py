@@ -17,6 +17,7 @@ from dlgm_jax.data.text import Texts
 from dlgm_jax.data.words import ENGLISH, WORD, kept_stop_words, stop_words, words_by
 from dlgm_jax.types import BadInput
 from experiments.command import Command, parse, run_main
+from experiments.config import FAST
 from experiments.contents import Dropped, Summary, summary
 from experiments.counting import from_counts, from_texts
 from experiments.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> None:
     with telling(how):
         splits, vocab_size, dropped = prepared(command, path, output, form, how)
     print(summary(splits, vocab_size, dropped))
-    print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} --M=13 --refiner=fisher")
+    print(f"The corpus is in {output}/. Next: python -m experiments.train --dataset={output} {FAST}")
 
 
 def prepared(

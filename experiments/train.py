@@ -20,7 +20,7 @@ from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from dlgm_jax.learning import loop, sharding
 from dlgm_jax.learning.checkpoints import Checkpoints
-from dlgm_jax.learning.scoring import Scores, unigram_perplexity
+from dlgm_jax.learning.scoring import Scores, perplexity, unigram_baseline
 from dlgm_jax.types import BadInput
 from experiments import hosts, report
 from experiments import workdir as folder
@@ -213,13 +213,15 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
 
 def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
     """The perplexities of every split beside the unigram model's."""
-    unigram = {split: unigram_perplexity(assembly.train, assembly.splits[split]) for split in scores}
+    corpora = {split: assembly.splits[split] for split in scores}
+    unigram = unigram_baseline(assembly.train, corpora)
+    of_unigram = {split: perplexity(unigram.log_likelihoods[split], corpora[split].lengths) for split in scores}
     columns = {split: asdict(score) for split, score in scores.items()}
     config = assembly.config
     sizes = assembly.batch_size, assembly.train.vocab_size
     how = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     footnote = f"Documents are {how}; {config.precision} products."
-    return report.score_table(columns, unigram, config, footnote)
+    return report.score_table(columns, of_unigram, config, footnote, unigram.name)
 
 
 def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:

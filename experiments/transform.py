@@ -5,7 +5,7 @@ python -m experiments.transform --workdir=runs/docstrings-3-M13-fisher-tfidf --i
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import chain
@@ -17,9 +17,9 @@ import numpy as np
 
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus, quantity
-from dlgm_jax.data.inputs import OF_WORDS, looks_like, open_input
+from dlgm_jax.data.inputs import OF_WORDS, looks_like
 from dlgm_jax.data.source import EVERYTHING, Source
-from dlgm_jax.data.text import Texts, encoded_with_others, without_header
+from dlgm_jax.data.text import Text, Texts, encoded_with_others, without_header
 from dlgm_jax.data.words import stop_words_of, words_of
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import Direction, directions
@@ -37,22 +37,31 @@ from experiments.assembly import (
 )
 from experiments.command import parse, run_main
 from experiments.config import Config
-from experiments.inputs import INPUT_FLAGS, check_reading, progress, reading, telling
+from experiments.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
 from experiments.workdir import origin
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of the run"),
     "input": (None, "a file or a folder, of any format that prepare takes"),
     "output": (None, "the new file: .npz, .csv or .parquet"),
-} | {name: flag for name, flag in INPUT_FLAGS.items() if name != "labels"}
+} | INPUT_FLAGS
 SETTINGS = ["precision", "psi_beta1", "eval_M", "eval_refiner", "eval_psi_learning_rate", "eval_samples"]
 DIRECTIONS, SHOWN, WORDS = 20, 3, 3  # directions that are named, of a document, and words of each
 
 
+class Documents(NamedTuple):
+    """Some documents of an input, and the split of each."""
+
+    corpus: Corpus
+    splits: list[str]  # [D], empty where the input has none
+
+
 class Transformed(NamedTuple):
-    """Of D documents, in the order of the input; those of one split together where its format has splits."""
+    """Of D documents, in the order of the input; of counts, those of one split together where the format has splits."""
 
     id: list[str]
+    label: list[str]  # empty where a document has none
+    split: list[str]  # train, validation or test; empty where the input has no splits
     length: np.ndarray  # [D], tokens of known words
     unknown: np.ndarray  # [D], share of tokens that are of no known word
     is_prior: np.ndarray  # [D] bool, nothing is known of the document
@@ -85,32 +94,52 @@ def main(argv: list[str]) -> None:
     sizes = rows.ROWS, len(run.vocabulary)
     refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)
+    if command.own["labels"] and not Path(command.own["labels"]).exists():
+        raise BadInput(f"--labels: expected a file, found no {command.own['labels']}")
     with telling(how):
-        source = documents(open_input(path, form, how), run, workdir)
-        found = transformed(run, config, (part.corpus for part in progress(source.read(), "transforming")))
+        opened = opened_with_labels(command, path, form, how)
+        found = transformed(run, config, documents(opened, run, workdir))
     write(output, found)
     print(summary(found))
     print(f"The posteriors are in {output}. Next: load them by column, or look at them with experiments.introspect.")
 
 
-def documents(opened: Source | Texts, run: Run, workdir: Path) -> Source:
-    """What was opened, by documents, unknown words of texts among them. Texts are cut into words as those of the run
-    were, tokens stay as they are.
-    """
+def documents(opened: Source | Texts, run: Run, workdir: Path) -> Iterator[Documents]:
+    """The documents of what was opened, under a bar; unknown words of texts are among theirs."""
     if isinstance(opened, Source):
-        return opened
+        for split, corpus in progress(opened.read(), "transforming"):
+            yield Documents(corpus, [_split_name(split)] * corpus.num_documents)
+        return
+    waiting: list[str] = []  # splits of the texts that were read and are not given yet
+
+    def undivided() -> Iterator[Text]:  # so that texts stay in the order of the input
+        for text in opened.read():
+            waiting.append(_split_name(text.split))
+            yield text._replace(split=EVERYTHING)
+
+    for part in progress(encoded(opened._replace(read=undivided), run, workdir).read(), "transforming"):
+        number = part.corpus.num_documents
+        yield Documents(part.corpus, waiting[:number])
+        del waiting[:number]
+
+
+def _split_name(split: str) -> str:
+    return "" if split == EVERYTHING else split
+
+
+def encoded(texts: Texts, run: Run, workdir: Path) -> Source:
+    """Texts by words: cut as those of the run were, tokens as they are."""
+    if texts.analyse:
+        return encoded_with_others(texts.read, texts.analyse, run.vocabulary, texts.stop_words)
     before = origin(workdir)
-    undivided = opened._replace(read=lambda: (text._replace(split=EVERYTHING) for text in opened.read()))
-    if undivided.analyse:
-        return encoded_with_others(undivided.read, undivided.analyse, run.vocabulary, undivided.stop_words)
     change = without_header if before.get("drop_headers") == "True" else lambda text: text
     cut = words_of(before)
     return encoded_with_others(
-        lambda: map(change, undivided.read()), cut, run.vocabulary, stop_words_of(before), cut.left_out
+        lambda: map(change, texts.read()), cut, run.vocabulary, stop_words_of(before), cut.left_out
     )
 
 
-def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transformed:
+def transformed(run: Run, config: Config, read: Iterable[Documents]) -> Transformed:
     """Posteriors of documents by their words, whatever the order of the columns.
 
     A document's noise is drawn by what it holds, so its posterior does not depend on the others. One of which no word
@@ -123,25 +152,26 @@ def transformed(run: Run, config: Config, corpora: Iterable[Corpus]) -> Transfor
         jacobian_mean(run.params, jax.random.fold_in(key, INTROSPECT)), num_directions=DIRECTIONS, num_words=WORDS
     )
     parts = []
-    for corpus in corpora:
-        known, unknown = align(corpus, run.vocabulary)
+    for some in read:
+        known, unknown = align(some.corpus, run.vocabulary)
         scores, _ = rows.on_rows(scoring.document_scores, score, run.params, known, jax.random.fold_in(key, SCORE))
-        parts.append(_part(known, unknown, scores, named, run.vocabulary))
+        parts.append(_part(Documents(known, some.splits), unknown, scores, named))
     if not parts:
         raise BadInput("--input: expected documents, found none")
     return Transformed(*(_joined(columns) for columns in zip(*parts)))
 
 
-def _part(known: Corpus, unknown: np.ndarray, scores, named: list[Direction], vocabulary) -> Transformed:
-    lengths = known.lengths
+def _part(known: Documents, unknown: np.ndarray, scores, named: list[Direction]) -> Transformed:
+    corpus, splits = known
+    lengths, labels = corpus.lengths, list(corpus.labels or [""] * corpus.num_documents)
     is_prior = lengths == 0
     scoring.check_finite("transform", scores)
     mean, log_var = (np.where(is_prior[:, None], 0, x) for x in (scores.mean_refined, scores.log_var_refined))
     with np.errstate(invalid="ignore", over="ignore"):
         perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, lengths))
         share = unknown / np.maximum(unknown + lengths, 1)
-    near = nearest_directions(mean, named, vocabulary)
-    return Transformed(list(known.ids), lengths, share, is_prior, perplexity, near, mean, log_var)
+    near = nearest_directions(mean, named, corpus.vocabulary)
+    return Transformed(list(corpus.ids), labels, splits, lengths, share, is_prior, perplexity, near, mean, log_var)
 
 
 def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tuple[str, ...]) -> list[str]:
@@ -178,8 +208,9 @@ def summary(found: Transformed) -> str:
 
 def columns_of(found: Transformed) -> dict[str, Any]:
     """One column each, those of the posterior by dimension."""
-    columns: dict[str, Any] = {name: getattr(found, name) for name in Transformed._fields[:6]}
-    for name in ("mean", "log_var"):
+    of_latents = ("mean", "log_var")
+    columns: dict[str, Any] = {name: values for name, values in found._asdict().items() if name not in of_latents}
+    for name in of_latents:
         columns |= {f"{name}_{k + 1}": column for k, column in enumerate(getattr(found, name).T)}
     return columns
 

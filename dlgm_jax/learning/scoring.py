@@ -1,6 +1,6 @@
 """A model scored on a corpus: bounds on perplexity, unrefined and refined, KL, active units."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from dlgm_jax.learning.refinement import Refinement, refine_batch
 from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, NonFinite, Params
 
+SMOOTHING = 0.01  # added to each word's count by the unigram baseline where it would be infinite
 TOGETHER = 16  # documents whose full covariances are fitted at once; each needs a few arrays of V x K
 
 
@@ -166,6 +167,33 @@ def corpus_perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
     """exp(-sum_d ELBO_d / sum_d N_d) over documents with words: the corpus total."""
     kept = lengths > 0
     return _exp(-np.sum(bounds[kept]) / np.sum(lengths[kept]))
+
+
+class Unigram(NamedTuple):
+    """The unigram model of a training split, and what it gives other documents."""
+
+    added: float  # to each word's count in training; 0 is the plain model
+    log_likelihoods: dict[str, np.ndarray]  # [D] by split, in nats, all of one model
+
+    @property
+    def name(self) -> str:
+        """The model for people."""
+        return "unigram model" + (f", {self.added} added to each word's count" if self.added else "")
+
+
+def unigram_baseline(train: Documents, corpora: Mapping[str, Documents]) -> Unigram:
+    """The unigram model that scores all of `corpora`: plain, or smoothed by SMOOTHING where one of them holds a word
+    that training never saw, whose perplexity would be infinite. The splits stay comparable with each other.
+    """
+
+    def with_added(added: float) -> Unigram:
+        return Unigram(
+            added, {split: unigram_log_likelihoods(train, corpus, added=added) for split, corpus in corpora.items()}
+        )
+
+    plain = with_added(0.0)
+    finite = all(np.isfinite(values).all() for values in plain.log_likelihoods.values())
+    return plain if finite else with_added(SMOOTHING)
 
 
 def unigram_perplexity(train: Documents, corpus: Documents) -> float:

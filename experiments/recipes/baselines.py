@@ -29,7 +29,7 @@ import numpy as np
 
 from dlgm_jax.data import compact, datasets
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.learning.scoring import corpus_perplexity, perplexity, unigram_log_likelihoods
+from dlgm_jax.learning.scoring import SMOOTHING, corpus_perplexity, perplexity, unigram_baseline
 from experiments.assembly import assemble
 from experiments.command import parse, run_main
 from experiments.findings import lda
@@ -73,7 +73,8 @@ def main(argv: list[str]) -> None:
     corpus = table1.named(dataset)
     if sweep.quick:
         dataset = beginning(dataset, sweep.folder)
-    lines = [line("unigram", "exact", measured(sweep, "unigram", {"dataset": dataset, "model": "unigram"}))]
+    unigram = measured(sweep, "unigram", {"dataset": dataset, "model": "unigram"})
+    lines = [line("unigram", exactness(unigram), unigram)]
     for K, paper in PAPERS_LDA.items():
         for algorithm, figures in lda_rows(sweep, dataset, K).items():
             name = f"LDA, {LDA[algorithm][0]}, K={K}"
@@ -100,6 +101,15 @@ def beginning(dataset: str, folder: Path) -> str:
             for split, corpus in (("train", whole.train), ("test", whole.test)):
                 writer.add(split, corpus.select(np.arange(min(FEW, corpus.num_documents))).in_memory())
     return str(counts)
+
+
+def exactness(unigram: Sequence[Figures]) -> str:
+    """Names the kind of the unigram model's figures, one for each seed: exact, and smoothed where some of them are."""
+    smoothed = [figures for figures in unigram if figures.get("added")]
+    if not smoothed:
+        return "exact"
+    some = f" by {len(smoothed)} of {len(unigram)} seeds" if len(smoothed) < len(unigram) else ""
+    return f"exact, {SMOOTHING} added to each word's count{some}"
 
 
 def line(name: str, what: str, done: Sequence[Figures], *, estimated: bool = False, paper: float = nan) -> tuple:
@@ -132,8 +142,9 @@ def figures_of(settings: dict[str, Any], quick: bool) -> Figures:
     began = time.monotonic()
     corpora = splits(settings["dataset"], settings["seed"], quick)
     if settings["model"] == "unigram":
-        found = {split: [unigram_log_likelihoods(corpora["train"], corpora[split])] * 2 for split in SCORED}
-        return scores(corpora, found) | {"seconds": round(time.monotonic() - began, 1)}
+        unigram = unigram_baseline(corpora["train"], {split: corpora[split] for split in SCORED})
+        found = {split: [values] * 2 for split, values in unigram.log_likelihoods.items()}
+        return scores(corpora, found) | {"added": unigram.added, "seconds": round(time.monotonic() - began, 1)}
     gibbs = settings["algorithm"] == "gibbs"
     fit, library = (lda.gibbs_topics, "tomotopy") if gibbs else (lda.variational_topics, "scikit-learn")
     topics = fit(corpora["train"].counts, settings["K"], passes=settings["passes"], seed=settings["seed"])

@@ -23,25 +23,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlgm_jax.data import batches
-from dlgm_jax.data.completion import Halves, Split, halves, items, tokens
+from dlgm_jax.data.completion import Halves, Split, items, tokens
 from dlgm_jax.data.corpus import Corpus, quantity
 from dlgm_jax.embeddings.documents import truncated_svd
 from dlgm_jax.embeddings.ranking import Ranked, ndcg_at, popularity_scores, ranked, recall_at, svd_scores
-from dlgm_jax.learning.completion import (
-    Completed,
-    Completion,
-    complete_corpus,
-    completer,
-    completion,
-    corpus_scores,
-    word_scores,
-)
+from dlgm_jax.learning.completion import Completion, corpus_scores, word_scores
 from dlgm_jax.learning.refinement import Refinement, adam
 from dlgm_jax.learning.scoring import unigram_log_likelihoods
 from dlgm_jax.types import BadInput, Params
 from experiments.assembly import COMPLETE, Assembly, evaluation_refinement
 from experiments.command import Command, parse, run_main
+from experiments.completion import by_unigram, completed, divided, ordered
 from experiments.evaluate import OF_POSTERIORS, finished
 from experiments.page import Table
 from experiments.recipes import runs
@@ -89,12 +81,9 @@ def check(command: Command) -> None:
 
 
 def parts(assembly: Assembly, name: str, split: Split, command: Command) -> Halves:
-    """The documents of a split of the run in two parts. Raises BadInput when nothing is scored of any."""
+    """The documents of a split of the run in two parts, as the flags say. Raises BadInput."""
     share = command.share("observed_items" if split is items else "observed_tokens")
-    found = halves(assembly.splits[name], split, share=share, seed=command.own["split_seed"])
-    if not found.scored.counts.nnz:
-        raise BadInput(f"{assembly.config.dataset}: expected {name} documents of two {split.__name__}, found none")
-    return found
+    return divided(assembly, name, split, share=share, seed=command.own["split_seed"])
 
 
 def ranking_table(assembly: Assembly, params: Params, by: dict[str, Refinement], command: Command) -> Table:
@@ -130,12 +119,6 @@ def model_scores(assembly: Assembly, params: Params, observed: Corpus, how: Refi
     return corpus_scores(score, params, ordered(assembly, observed), assembly.key(COMPLETE))
 
 
-def ordered(assembly: Assembly, corpus: Corpus):
-    """Batches of a part of a split, in its order."""
-    sizes = batches.padded_sizes(assembly.batch_size, corpus)
-    return batches.ordered_batches(corpus, assembly.batch_size, sizes=sizes)
-
-
 def chosen_components(train: Corpus, users: Halves, command: Command) -> np.ndarray:
     """As many right singular vectors of the training counts as rank the items of `users` best by NDCG: [n, V]."""
     numbers = command.numbers("factors")
@@ -151,16 +134,14 @@ def chosen_components(train: Corpus, users: Halves, command: Command) -> np.ndar
 
 def completion_table(assembly: Assembly, params: Params, by: dict[str, Refinement], command: Command) -> Table:
     """Perplexities of the tokens of the test documents that are not observed."""
-    documents = parts(assembly, "test", tokens, command)
-    found = {}
-    for name, how in by.items():
-        complete = completer(assembly.model, refinement=how, num_samples=command.number("samples"))
-        observed, scored = (ordered(assembly, part) for part in documents)
-        found[name] = complete_corpus(complete, params, observed, scored, assembly.key(COMPLETE))
+    documents, number = parts(assembly, "test", tokens, command), command.number("samples")
+    found = {
+        name: completed(assembly, params, {"test": documents}, how, num_samples=number)["test"]
+        for name, how in by.items()
+    }
     unigram = unigram_log_likelihoods(assembly.train, documents.scored, added=1.0)
     unknown = Completion(0, 0, *[math.nan] * 4)
-    lengths = documents.scored.lengths.astype(np.float64)
-    found |= {"truncated SVD": unknown, "popularity": completion(Completed(unigram, unigram), lengths)}
+    found |= {"truncated SVD": unknown, "popularity": by_unigram(unigram, documents.scored)}
     shown = [
         (name, scores.predictive, scores.plug_in, scores.corpus_predictive, scores.corpus_plug_in)
         for name, scores in found.items()

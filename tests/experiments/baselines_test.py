@@ -185,6 +185,19 @@ def test_the_recipe_measures_once_and_shows_the_papers_figures(nvdm_folder, tmp_
     assert other["rows"] == [row[:-1] for row in table["rows"][:7]]
 
 
+def test_a_unigram_that_would_be_infinite_is_smoothed_and_said_to_be(monkeypatch):
+    train, validation, test = np.array([[3, 1, 0], [1, 2, 0]]), np.array([[1, 1, 1]]), np.array([[2, 1, 0]])
+    corpora = {"train": as_corpus(train), "validation": as_corpus(validation), "test": as_corpus(test)}
+    monkeypatch.setattr(baselines, "splits", lambda dataset, seed, quick: corpora)
+    found = baselines.figures_of({"model": "unigram", "dataset": "here", "seed": 0}, False)
+    logs = np.log(np.array([4.01, 3.01, 0.01]) / 7.03)
+    expected = {"validation": np.exp(-logs.mean()), "test": np.exp(-(2 * logs[0] + logs[1]) / 3)}
+    assert found["scores"] == {split: [round(value, 1)] * 2 for split, value in expected.items()}
+    assert baselines.exactness([found]) == "exact, 0.01 added to each word's count"
+    assert baselines.exactness([{"added": 0.0}, found]) == "exact, 0.01 added to each word's count by 1 of 2 seeds"
+    assert baselines.exactness([{"added": 0.0}, {}]) == "exact"
+
+
 def test_without_tomotopy_its_rows_are_left_out(monkeypatch, capsys):
     monkeypatch.setattr(lda, "has_gibbs", False)
     monkeypatch.setattr(baselines, "measured", lambda sweep, name, settings: [])

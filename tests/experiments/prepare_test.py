@@ -219,3 +219,16 @@ def test_stop_words_beside_a_vocabulary_are_refused(command, tmp_path):
     assert (
         "--vocab: expected to go without --vocab_size, --min_count, --keep and --stop_words, found --stop_words" in err
     )
+
+
+def test_the_command_that_is_printed_scores_by_the_refiner_that_it_trains_with(command, texts, tmp_path):
+    code, out, err = command("prepare", f"--input={texts}", f"--output={tmp_path / 'corpus'}", "--test_size=20")
+    assert code == 0, err
+    printed = out.splitlines()[-1].split("python -m experiments.train ")[1].split()
+    config = parse(["train", *printed], about="", own={}).config()
+    assert config.dataset == str(tmp_path / "corpus")
+    assert (config.M, config.refiner) == (config.eval_M, config.eval_refiner) == (13, "fisher")
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if "--refiner=fisher" in line and "experiments.train" in line]
+    assert len(commands) == 2
+    assert all(FAST in line for line in commands)

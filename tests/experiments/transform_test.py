@@ -5,7 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from dlgm_jax import load_run
+from dlgm_jax import Corpus, load_run
+from dlgm_jax.data import compact
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import directions
@@ -94,6 +95,68 @@ def test_texts_are_read_as_those_of_the_run(command, tmp_path):
         assert (found["id"].tolist(), found["length"].tolist(), found["unknown"].tolist()) == (["n"], [1], [0.5])
 
 
+def outputs(folder):
+    """Of every written form, {name: column} of the first four columns."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names = ("id", "label", "split", "length")
+    with np.load(folder / "out.npz") as found:
+        yield {name: found[name].tolist() for name in names}
+    with (folder / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0])[:4] == names
+    yield {name: [int(row[name]) if name == "length" else row[name] for row in rows] for name in names}
+    table = parquet.read_table(folder / "out.parquet")
+    assert tuple(table.column_names[:4]) == names
+    yield {name: table[name].to_pylist() for name in names}
+
+
+def test_labels_and_splits_of_texts_stand_in_every_output(command, finished, tmp_path):
+    rows = [
+        {"text": "w1 w2", "id": "a", "label": "sport", "split": "test"},
+        {"text": "w3", "id": "b"},
+        {"text": "w1 w1 w4", "id": "c", "label": "news", "split": "train"},
+        {"text": "zebra", "id": "d", "split": "test"},
+    ]
+    source = tmp_path / "new.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    for end in ("npz", "csv", "parquet"):
+        transformed(command, finished[0], source, tmp_path / f"out.{end}", "--eval_M=5")
+    for found in outputs(tmp_path):
+        assert found["id"] == ["a", "b", "c", "d"]
+        assert found["label"] == ["sport", "", "news", ""]
+        assert found["split"] == ["test", "", "train", "test"]
+
+
+def test_labels_and_splits_of_counts_stand_in_every_output(command, finished, nvdm_folder, tmp_path):
+    train, test = (nvdm.read(nvdm_folder)[place].counts.toarray()[:3] for place in (0, 1))
+    words = tuple(f"w{v}" for v in range(30))
+    with compact.Writer(tmp_path / "corpus", words, {}) as writer:
+        writer.add("train", Corpus(train, words, ("a", "b", "c"), ("x", "", "y")))
+        writer.add("test", Corpus(test, words, ("d", "e", "f")))
+    for end in ("npz", "csv", "parquet"):
+        transformed(command, finished[0], tmp_path / "corpus", tmp_path / f"out.{end}", "--eval_M=5")
+    for found in outputs(tmp_path):
+        assert found["label"] == ["x", "", "y", "", "", ""]
+        assert found["split"] == ["train"] * 3 + ["test"] * 3
+        assert found["length"] == [*train.sum(1), *test.sum(1)]
+
+
+def test_labels_of_a_file_of_their_own(command, finished, tmp_path):
+    (tmp_path / "new.txt").write_text("w1 w2\nw3\nw4\n")
+    (tmp_path / "labels.txt").write_text("sport\nnews\nsport\n")
+    flag = f"--labels={tmp_path / 'labels.txt'}"
+    transformed(command, finished[0], tmp_path / "new.txt", tmp_path / "out.csv", "--eval_M=5", flag)
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["label"], row["split"]) for row in rows] == [("sport", ""), ("news", ""), ("sport", "")]
+    (tmp_path / "labels.txt").write_text("sport\n")
+    arguments = [f"--workdir={finished[0]}", f"--input={tmp_path / 'new.txt'}", f"--output={tmp_path / 'two.csv'}"]
+    code, _, err = command("transform", *arguments, "--eval_M=5", flag)
+    assert code == 2
+    assert "expected 3 labels, one a line for each document, found 1" in err
+    assert not (tmp_path / "two.csv").exists()
+
+
 def test_directions_are_named_by_the_end_that_a_document_lies_at(finished):
     run = load_run(finished[0])
     jacobian = np.asarray(jacobian_mean(run.params, jax.random.key(0)))
@@ -116,6 +179,7 @@ BAD = [
     (["--output=THERE.csv"], "--output: expected a new file, found"),
     (["--output=OUT.csv", "--vocab=x"], "--vocab: expected to go with counts"),
     (["--output=OUT.csv", "--columns=a,b,c,d"], "--columns: expected document,word or document,word,count"),
+    (["--output=OUT.csv", "--labels=nowhere"], "--labels: expected a file, found no nowhere"),
     (["--output=OUT.csv", "--index_base=2"], "--index_base: expected 0 or 1, found '2'"),
 ]
 

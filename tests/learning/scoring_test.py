@@ -150,6 +150,37 @@ def test_a_word_that_training_never_saw_makes_the_unigram_infinite():
     assert np.isfinite(scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 0]])))
 
 
+def smoothed_by_loops(counts, others, added):
+    """Perplexity, a mean over documents, under the frequencies of `counts` with `added` to each."""
+    frequencies = [sum(row[v] for row in counts) + added for v in range(counts.shape[1])]
+    per_word = []
+    for row in others:
+        if sum(row):
+            total = sum(n * np.log(f / sum(frequencies)) for n, f in zip(row, frequencies) if n)
+            per_word.append(total / sum(row))
+    return np.exp(-sum(per_word) / len(per_word))
+
+
+def test_a_baseline_that_would_be_infinite_is_smoothed_for_all_splits():
+    train, validation, test = COUNTS[:10].copy(), COUNTS[10:15].copy(), COUNTS[15:].copy()
+    train[:, 3] = test[:, 3] = 0
+    validation[1, 3] = 2
+    others = {"validation": validation, "test": test}
+    baseline = scoring.unigram_baseline(as_corpus(train), {name: as_corpus(one) for name, one in others.items()})
+    assert (baseline.added, baseline.name) == (0.01, "unigram model, 0.01 added to each word's count")
+    for name, counts in others.items():
+        found = scoring.perplexity(baseline.log_likelihoods[name], counts.sum(1))
+        np.testing.assert_allclose(found, smoothed_by_loops(train, counts, 0.01), rtol=1e-10)
+
+
+def test_a_baseline_that_is_finite_is_plain():
+    train, test = as_corpus(COUNTS[:15] + 1), as_corpus(COUNTS[15:])
+    baseline = scoring.unigram_baseline(train, {"test": test})
+    assert (baseline.added, baseline.name) == (0.0, "unigram model")
+    found = scoring.perplexity(baseline.log_likelihoods["test"], test.lengths)
+    assert found == scoring.unigram_perplexity(train, test)
+
+
 def test_nothing_that_is_not_finite_passes():
     fine = scoring.DocumentScores(
         *(np.full(3, -5.0) for _ in range(4)),
