@@ -61,6 +61,11 @@ def estimates(counts: Any, topics: Topics, *, num_samples: int, seed: int) -> np
     return _of_documents(one, counts, topics)
 
 
+def posteriors(counts: Any, topics: Topics) -> np.ndarray:
+    """gamma of every document: [D, K]."""
+    return _of_documents(lambda x, phi: posterior(x, phi, topics.alpha), counts, topics)
+
+
 def posterior(x: np.ndarray, phi: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """gamma [K] of a document by mean-field updates: counts x [n] of its words, and their probabilities phi [n, K]."""
     gamma = alpha + x.sum() / len(alpha)
@@ -96,7 +101,7 @@ def importance_sampled(
     return float(logsumexp(log_likelihood + log_ratio) - np.log(num_samples))
 
 
-def _of_documents(measure: Callable[[np.ndarray, np.ndarray], float], counts: Any, topics: Topics) -> np.ndarray:
+def _of_documents(measure: Callable[[np.ndarray, np.ndarray], Any], counts: Any, topics: Topics) -> np.ndarray:
     by_word = np.ascontiguousarray(topics.phi.T)
     documents = tqdm(_rows(counts), desc="scoring", total=counts.shape[0], unit="doc", mininterval=5)
     return np.array([measure(weights.astype(np.float64), by_word[words]) for words, weights in documents])
