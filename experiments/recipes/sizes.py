@@ -23,7 +23,6 @@ import numpy as np
 from dlgm_jax import DLGM
 from dlgm_jax.data import compact, datasets
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.data.inputs import TEXT
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_labels
 from dlgm_jax.features import idf_for
 from dlgm_jax.learning.scoring import perplexity, unigram_log_likelihoods
@@ -53,7 +52,7 @@ def main(argv: list[str]) -> None:
     sweep = Sweep("sizes", command)
     of_input = [f"--input={command.text('input')}", "--test_size=10"]
     whole = sweep.prepared("sizes", *of_input)
-    texts = compact.load(Path(whole))[1]["format"] == TEXT
+    texts = "token_pattern" in compact.load(Path(whole))[1]
     if texts:  # drawn documents may have other words among their 10,000
         whole = sweep.prepared("sizes", *of_input, "--vocab_size=60000")
     documents = everything(whole)
