@@ -1,5 +1,6 @@
 """The model as scikit-learn users expect one: rows of counts in, posterior means out."""
 
+import warnings
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -110,7 +112,8 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def fit(self, X, y=None):
         """Learns from the rows of X [D, V], anew.
 
-        Raises ValueError for parameters and rows that are not as described, NonFinite when the bound diverges.
+        Raises ValueError for parameters and rows that are not as described, NonFinite when the bound diverges. Warns
+        (ConvergenceWarning) when the bound is worse than what the words' frequencies give.
         """
         return self._train(X, anew=True)
 
@@ -293,6 +296,19 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             if self.verbose:
                 print(f"pass {self.n_iter_}: bound {bound:.4f} nats a word")
         self.state_ = jax.device_get(self.state_)
+        if passes is None:
+            self._compare_with_unigram(corpus)
+
+    def _compare_with_unigram(self, corpus: Corpus) -> None:
+        unigram = scoring.unigram_log_likelihoods(corpus, corpus).sum() / max(corpus.lengths.sum(), 1)
+        if self.bound_curve_[-1] < unigram:
+            warnings.warn(
+                f"the bound of the last pass, {self.bound_curve_[-1]:.3f} nats a word, is below {unigram:.3f}, the "
+                "log-likelihood of the rows by the frequencies of their words: a larger max_iter may help, or "
+                "fewer words",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
     def _refinement(self, M: int) -> compiled.How:
         return self.refiner, M, self.psi_learning_rate, PSI_BETA1

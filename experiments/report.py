@@ -43,7 +43,18 @@ def score_table(
     shown = {split: scores | {"unigram": unigram[split]} for split, scores in columns.items()}
     lines = [_line("Perplexity (upper bounds, mean over documents)", list(columns))]
     lines += [_line(title, [scores[name] for scores in shown.values()], form) for title, name, form in rows]
-    return "\n".join([*lines, footnote])
+    above = [split for split, scores in shown.items() if scores["perplexity_refined"] > scores["unigram"]]
+    return "\n".join([*lines, footnote, *([warning(above, baseline)] if above else [])])
+
+
+def warning(splits: list[str], baseline: str) -> str:
+    """What to try where a model knows less of documents than the frequencies of words do."""
+    return (
+        f"Warning: on {' and '.join(splits)} documents the {baseline} is better than the refined one.\n"
+        "Try a larger --epochs where the last epoch was the best; else smaller steps (--batch_size=32 "
+        "--learning_rate=0.001)\nagainst overfitting (--input_dropout=0.5 --weight_decay=1), or fewer words, by "
+        "--min_count of prepare."
+    )
 
 
 def completion_table(unigram: dict[str, Completion], baseline: str, models: dict[str, dict[str, Completion]]) -> str:

@@ -28,6 +28,7 @@ ROOMS = {
     "absl": "experiments/command.py",
     "sklearn.base": "dlgm_jax/estimator.py",
     "sklearn.utils": "dlgm_jax/estimator.py",
+    "sklearn.exceptions": "dlgm_jax/estimator.py",
     "sklearn.datasets": "dlgm_jax/data/datasets.py",
     "sklearn.feature_extraction.text": "dlgm_jax/data/words.py",
     "sklearn.cluster": "dlgm_jax/embeddings/clusters.py",

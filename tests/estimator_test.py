@@ -1,5 +1,6 @@
 import json
 import pickle
+import warnings
 from zlib import crc32
 
 import jax
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -278,3 +279,15 @@ def test_what_is_auto_fits_the_number_of_rows(tmp_path):
     again.partial_fit(X[:9])
     assert (again.settings_, again.n_iter_) == (numbers, numbers["max_iter"] + 1)
     assert again.fit(X[:5]).settings_["max_iter"] == by_size(5, 12, 1.0).epochs
+
+
+def test_a_bound_below_that_of_the_words_frequencies_is_a_warning():
+    frequent = np.zeros((40, 12), int)
+    frequent[:, 3] = 30  # one word alone: its frequency says all, and two passes say less
+    with pytest.warns(ConvergenceWarning, match="nats a word, is below 0.000, the log-likelihood of the rows"):
+        DLGM(**UNREFINED, random_state=0).fit(frequent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DLGM(**UNREFINED, random_state=0).partial_fit(frequent)
+        two_kinds = np.kron([[5] * 6 + [0] * 6, [0] * 6 + [5] * 6], np.ones((20, 1), int))
+        DLGM(**UNREFINED, random_state=0).set_params(max_iter=60, learning_rate=0.03).fit(two_kinds)
