@@ -260,7 +260,8 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         }
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, float(corpus.lengths.mean()))
-        self.n_iter_, self.n_samples_seen_, self.bound_curve_ = 0, 0, ()
+        self.n_iter_, self.n_samples_seen_ = 0, 0
+        self.bound_curve_: tuple[float, ...] = ()
         self.document_frequencies_ = np.zeros(corpus.vocab_size, np.int64)
         self.state_ = jax.device_get(compiled.init_state(self._key(INIT), corpus.vocab_size, **self.sizes_))
 

@@ -60,7 +60,11 @@ class Assembly:
 
     @property
     def steps_per_epoch(self) -> int:
-        return batches.num_batches(self.train, self.batch_size)
+        return self.num_batches("train")
+
+    def num_batches(self, split: str) -> int:
+        """Batches of all documents of a split."""
+        return batches.num_batches(self.splits[split], self.batch_size)
 
     def key(self, use: int) -> Array:
         """The random key of one use of the seed."""
@@ -83,18 +87,36 @@ class Assembly:
     def _init_state(self) -> steps.State:
         return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size)
 
+    def refines(self, epoch: int) -> bool:
+        """Tells whether an epoch, from 1, refines the posteriors of its documents as the flags say."""
+        return not 0 < self.config.refined_epochs < epoch
+
+    @property
+    def refines_first(self) -> bool:
+        """Tells whether the first epochs refine and others do not."""
+        return training_refinement(self.config).num_steps > 0 and not self.refines(self.config.epochs)
+
     def training_steps(self) -> Callable[[int], Step]:
         """The step of every epoch."""
-        last = self.config.refined_epochs
-        refining, plain = self.training_step(), self.training_step(refined=False)
-        return lambda epoch: plain if 0 < last < epoch else refining
+        return lambda epoch: self.training_step(refined=self.refines(epoch))
 
     def training_step(self, *, refined: bool = True) -> Step:
-        config = self.config
+        """The step of the epochs that refine, or of the others, the same compiled one at each call."""
+        return self._refining if refined else self._plain
+
+    @cached_property
+    def _refining(self) -> Step:
+        return self._step(self.config)
+
+    @cached_property
+    def _plain(self) -> Step:
+        return self._step(replace(self.config, M=1))
+
+    def _step(self, config: Config) -> Step:
         return steps.algorithm1(
             self.model,
             self.optimiser(),
-            refinement=training_refinement(config if refined else replace(config, M=1)),
+            refinement=training_refinement(config),
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
@@ -123,15 +145,7 @@ class Assembly:
 
         `at_the_end` it takes the tighter bounds too that are asked for.
         """
-        config = self.config
-        score = scoring.scorer(
-            self.model,
-            refinement=evaluation_refinement(config),
-            num_samples=config.eval_samples,
-            iwae_samples=config.eval_iwae_samples * at_the_end,
-            full_steps=config.eval_full_steps * at_the_end,
-            mesh=self.mesh,
-        )
+        score = self._closing_scorer if at_the_end and self.tighter_at_the_end else self._scorer
 
         def score_split(params: Params, split: str) -> scoring.Scores:
             ordered = self._ahead(batches.ordered_batches, self.splits[split])
@@ -139,6 +153,29 @@ class Assembly:
             return scoring.score_corpus(score, params, watched(ordered), key)
 
         return score_split
+
+    @property
+    def tighter_at_the_end(self) -> bool:
+        """Tells whether tighter bounds are asked for, which only the best epoch is scored by."""
+        return bool(self.config.eval_iwae_samples or self.config.eval_full_steps)
+
+    @cached_property
+    def _scorer(self) -> scoring.Scorer:
+        return self._scorer_with()
+
+    @cached_property
+    def _closing_scorer(self) -> scoring.Scorer:
+        return self._scorer_with(iwae_samples=self.config.eval_iwae_samples, full_steps=self.config.eval_full_steps)
+
+    def _scorer_with(self, **tighter: int) -> scoring.Scorer:
+        config = self.config
+        return scoring.scorer(
+            self.model,
+            refinement=evaluation_refinement(config),
+            num_samples=config.eval_samples,
+            mesh=self.mesh,
+            **tighter,
+        )
 
 
 def training_refinement(config: Config) -> Refinement:

@@ -37,6 +37,7 @@ from experiments.assembly import (
 )
 from experiments.command import Command, parse, run_main
 from experiments.dry_run import expectations
+from experiments.expected import Seconds, expected, of_epoch_step, of_training, spelled
 from experiments.pauses import Clock, Pauses
 from experiments.plots import plot_curves
 from experiments.unset import filled
@@ -66,7 +67,7 @@ def main(argv: list[str]) -> None:
     mesh = sharding.mesh(command.own["mesh"], config.batch_size)
 
     if command.own["dry_run"]:
-        print(expectations(assemble(config, mesh=mesh, dataset=dataset)))
+        print(expectations(assemble(config, mesh=mesh, dataset=dataset), splits))
         return
     folder.check(workdir, config)
     tables = folder.finished_report(workdir, config, splits)
@@ -115,10 +116,17 @@ def run(
         folder.settle(workdir, config)
     for note in notes + [f"{line}; an older one is taken" for line in damaged]:
         print(f"Note: {note}.")
-    print(first_line(assembly, workdir, progress, chosen), flush=True)
+    print(first_line(assembly, workdir, progress, chosen), end="", flush=True)  # the time is found by some steps
+    parts = None
+    try:
+        if not progress.finished(config.epochs, config.patience):
+            parts = expected(assembly, splits)
+            print(f"; about {spelled(of_training(assembly, parts, progress) + parts.closing)}", end="")
+    finally:
+        print(flush=True)
 
     score = assembly.score_with(watched=pauses.watched)
-    with Bar(assembly, progress, metrics) as bar:
+    with Bar(assembly, progress, metrics, parts) as bar:
         state, progress = loop.fit(
             assembly.init_state() if state is None else state,
             progress,
@@ -137,7 +145,7 @@ def run(
         )
 
     params, _ = best.restore(progress.best_epoch, like.params)
-    if config.eval_iwae_samples or config.eval_full_steps:
+    if assembly.tighter_at_the_end:
         score = assembly.score_with(at_the_end=True, watched=pauses.watched)
     print(f"Scoring the best epoch, {progress.best_epoch}, on {', '.join(splits)} ...", flush=True)
     scores = {split: score(params, split) for split in splits}
@@ -230,26 +238,32 @@ def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:
 
 
 class Bar(tqdm):
-    """The progress bar of a run, which also writes the metrics of each epoch."""
+    """The progress bar of a run, which also writes the metrics of each epoch.
 
-    def __init__(self, assembly: Assembly, progress: loop.Progress, metrics: folder.Metrics):
-        documents = assembly.train.num_documents
+    It goes by the expected seconds of the `parts`: so the time that is left is right where epochs take unequal times.
+    """
+
+    def __init__(self, assembly: Assembly, progress: loop.Progress, metrics: folder.Metrics, parts: Seconds | None):
+        self._assembly, self._metrics, self._epoch, self._validation = assembly, metrics, progress.epoch + 1, ""
+        self._parts = parts or Seconds(0, 0, 0, 0)
+        whole = of_training(assembly, self._parts)
         super().__init__(
-            total=assembly.config.epochs * documents,
-            initial=progress.epoch * documents + min(progress.batches * assembly.batch_size, documents),
-            unit="doc",
-            unit_scale=True,
+            total=whole,
+            initial=whole - of_training(assembly, self._parts, progress),
+            bar_format="{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
             dynamic_ncols=True,
-            smoothing=0.05,
+            smoothing=0,
             mininterval=0.1 if sys.stderr.isatty() else 20,
             disable=not hosts.first(),
         )
-        self._metrics, self._began, self._validation = metrics, time.monotonic(), ""
+        self._began, self._documents = time.monotonic(), 0
 
     def stepped(self, documents: int, elbo_per_word: float) -> None:
         """Moves on by a batch."""
-        self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
-        self.update(documents)
+        self._documents += documents
+        speed = self._documents / (time.monotonic() - self._began)
+        self.set_postfix_str(f"{speed:.0f} doc/s, ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
+        self.update(of_epoch_step(self._assembly, self._parts, self._epoch))
 
     def skipped(self, message: str) -> None:
         """Says that a batch was left out."""
@@ -259,8 +273,10 @@ class Bar(tqdm):
         """Shows and writes the validation perplexity of an epoch."""
         self._validation = f", validation {scores.perplexity:.0f}, refined {scores.perplexity_refined:.0f}"
         self.set_description_str(f"after epoch {epoch}", refresh=False)
-        self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}")
+        self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
+        self.update(self._parts.validation)
         seconds, self._began = time.monotonic() - self._began, time.monotonic()
+        self._documents, self._epoch = 0, epoch + 1
         if hosts.first():
             facts = {"train_elbo_per_word": elbo_per_word, "seconds": round(seconds, 2)}
             self._metrics.append("validation", epoch, scores, **facts)

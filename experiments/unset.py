@@ -20,7 +20,7 @@ DOCSTRINGS: dict[str, Any] = {
     "input_dropout": 0.0,
     "weight_decay": 0.0,
 }
-REFINED_FIRST = 5  # epochs
+REFINED_FIRST = 6  # epochs
 DEAR = 50  # M of Adam from which it is so
 
 

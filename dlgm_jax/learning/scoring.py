@@ -38,6 +38,9 @@ class DocumentScores(NamedTuple):
     full_covariance: AnyArray  # [B], None when not asked for
 
 
+Scorer = Callable[[Params, Batch, Array], DocumentScores]  # of a batch, by a key
+
+
 @dataclass(frozen=True)
 class Scores:
     """Of a corpus. Perplexities are upper bounds, over the documents that have words."""
@@ -63,7 +66,7 @@ def scorer(
     iwae_samples: int = 0,
     full_steps: int = 0,
     mesh: Mesh | None = None,
-) -> Callable[[Params, Batch, Array], DocumentScores]:
+) -> Scorer:
     """A jitted function that scores a batch; the noise of a document depends on the key and its index only.
 
     `full_steps` above 0 fit a posterior with full covariance to every document, from its refined one; the model's prior

@@ -100,7 +100,7 @@ def test_the_named_corpora(monkeypatch):
     assert config.refined_epochs == 0
     monkeypatch.setitem(datasets.NAMED, "docstrings", lambda: pytest.fail("was read to find its settings"))
     first = filled("--model=3", "--M=100")
-    assert first.config == Config(**unset.DOCSTRINGS, refined_epochs=5).resolved()
+    assert first.config == Config(**unset.DOCSTRINGS, refined_epochs=unset.REFINED_FIRST).resolved()
     assert "for this corpus: batch_size 50, " in first.chosen
     for cheap in (["--M=1"], ["--M=13", "--refiner=fisher"]):
         assert filled(*cheap).config.refined_epochs == 0
