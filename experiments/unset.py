@@ -49,8 +49,8 @@ def filled(command: Command) -> Filled:
     if not open_ones:
         return Filled(config, workdir, None, "")
     if (workdir / "config.json").exists():
-        before = read_config(workdir)
-        unset, why = {name: before[name] for name in open_ones if name in before}, "as this run began"
+        before = Config.from_json(read_config(workdir)).to_json()
+        unset, why = {name: before[name] for name in open_ones}, "as this run began"
     elif of_corpus:
         unset, why = {name: of_corpus[name] for name in open_ones if name in of_corpus}, "for this corpus"
     else:
