@@ -16,6 +16,7 @@ from dlgm_jax import features
 from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data import batches, datasets
 from dlgm_jax.data.corpus import Documents, quantity, split_validation
+from dlgm_jax.data.places import check_utf8, check_writable
 from dlgm_jax.learning import scoring, sharding, steps
 from dlgm_jax.learning.loop import Step
 from dlgm_jax.learning.refinement import Refinement, chosen
@@ -255,10 +256,15 @@ def prepare_runtime() -> None:
     LAPACK, which `eigh` calls on a CPU, gets one thread: its threads and XLA's would wait for each other. On a GPU
     the same run gives the same bits, as it does on a CPU, unless the user's XLA_FLAGS say otherwise: it costs nothing
     that was measurable, and without it perplexities of two equal runs differed by 0.6%.
+
+    Raises BadInput when nothing can be written to the cache.
     """
     if "xla_gpu_deterministic_ops" not in (flags := os.environ.get("XLA_FLAGS", "")):
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     threadpool_limits(1, user_api="blas")
-    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(datasets.cache_folder() / "xla")
-    jax.config.update("jax_compilation_cache_dir", folder)
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):  # which JAX reads itself
+        folder = datasets.cache_folder() / "xla"
+        check_utf8(folder, "XDG_CACHE_HOME")
+        check_writable(folder, "XDG_CACHE_HOME")
+        jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)

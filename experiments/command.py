@@ -19,6 +19,7 @@ from dlgm_jax.sizes import Sized
 from dlgm_jax.types import BadInput, NonFinite
 from experiments.config import PRESETS, Config
 from experiments.pauses import REQUEUE, SIGNALS
+from experiments.streams import lasting
 
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 # flags that may be given several times, and what then stands between their values
@@ -128,40 +129,55 @@ def parse(
 
 def run_main(main: Callable[[list[str]], None]) -> None:
     """Runs a command; a user's mistake is one line on stderr and exit code 2, a bound that is not finite 3."""
-    sys.stdout.reconfigure(errors="replace")  # type: ignore
-    before = signal.signal(signal.SIGTERM, _terminate)
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is said here in one line
-    sys.unraisablehook = _unraisable
-    try:
-        main(sys.argv)
-    except BadInput as error:
-        _stop(str(error), 2)
-    except OSError as error:
-        _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" in str(error):
-            _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
-        if jax.process_count() > 1:
-            _stop(f"another process is gone; the same commands go on from the last checkpoint ({error})", REQUEUE)
-        raise
-    except NonFinite as error:
-        _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
-    except Stopped as stopped:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        _say(f"stopped {stopped}; the same command goes on from there")
-        sys.exit(REQUEUE)
-    except Terminated:
-        _stop("stopped; run the same command again", REQUEUE)
-    except KeyboardInterrupt:
-        _stop("stopped by the keyboard; run the same command again", 130)
-    except Exception:
-        if not jax.distributed.is_initialized():
+    with lasting():
+        before = signal.signal(signal.SIGTERM, _terminate)
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is said here in one line
+        sys.unraisablehook = _unraisable
+        try:
+            main(sys.argv)
+            sys.stdout.flush()
+        except BadInput as error:
+            _stop(str(error), 2)
+        except OSError as error:
+            _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" in str(error):
+                _stop("the device has too little memory; lower --batch_size, --K or the widths", 2)
+            if jax.process_count() > 1:
+                _stop(f"another process is gone; the same commands go on from the last checkpoint ({error})", REQUEUE)
             raise
-        traceback.print_exc()
-        os._exit(1)  # as in `_stop`
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        except NonFinite as error:
+            _stop(f"{error}; a lower learning rate may help (in another --workdir)", 3)
+        except Stopped as stopped:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            _say(f"stopped {stopped}; the same command goes on from there")
+            sys.exit(REQUEUE)
+        except Terminated:
+            _stop("stopped; run the same command again", REQUEUE)
+        except KeyboardInterrupt:
+            _stop("stopped by the keyboard; run the same command again", 130)
+        except Exception:
+            if found := no_backend():
+                _stop(found, 2)
+            if not jax.distributed.is_initialized():
+                raise
+            traceback.print_exc()
+            os._exit(1)  # as in `_stop`
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def no_backend() -> str:
+    """Says which platforms JAX cannot start that it was asked for, and which it can; empty where all is well."""
+    try:
+        jax.devices()
+        return ""
+    except (RuntimeError, AssertionError):  # the latter for a platform that JAX knows and this installation lacks
+        asked = os.environ.get("JAX_PLATFORMS", "")
+    jax.config.update("jax_platforms", None)
+    there = ", ".join(sorted({device.platform for device in jax.devices()}))
+    return f"JAX_PLATFORMS: expected a platform that starts here ({there}), found {asked!r}"
 
 
 class Terminated(BaseException):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -86,7 +87,7 @@ def listening() -> Iterator[Callable[[], bool]]:
     JAX's runtime hears SIGTERM itself and agrees on the step; others are handed to it. Once it is agreed, this process
     listens as if it were alone, so that a second signal ends it at once.
     """
-    if jax.process_count() == 1:
+    if jax.process_count() == 1 or threading.current_thread() is not threading.main_thread():
         with pauses.listening() as asked:
             yield asked
         return

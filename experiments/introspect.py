@@ -12,6 +12,7 @@ import numpy as np
 
 from dlgm_jax import export
 from dlgm_jax.data.corpus import quantity
+from dlgm_jax.data.places import check_writable
 from dlgm_jax.embeddings.clusters import AFFINITIES
 from dlgm_jax.types import BadInput
 from experiments import page, workdir
@@ -50,6 +51,7 @@ def main(argv: list[str]) -> None:
     files = judgements.read(command)
     models = models_of(command)
     shown, output = models[0], models[0].folder / "introspection"
+    check_writable(output, "--workdir")
     queries = shown.rows("query", command.own["query"])
     judgements.check_known(models, files)
     texts = contexts.contexts_of(command)

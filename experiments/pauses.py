@@ -20,8 +20,13 @@ LATE = b"error: stopped at once, by a second signal or after 25 s; the same comm
 def listening() -> Iterator[Callable[[], bool]]:
     """A function that says whether one of SIGNALS came. A second one, or GRACE seconds, end the process at once.
 
-    A thread sees to that, which hears of a signal even while the main thread computes.
+    A thread sees to that, which hears of a signal even while the main thread computes. Python lets only the main thread
+    choose who hears signals: called in another one, as a notebook's own, they are left alone, and a line says so.
     """
+    if threading.current_thread() is not threading.main_thread():
+        print("Note: signals are left alone, since this is not the main thread; checkpoints are written as always.")
+        yield lambda: False
+        return
     asked = threading.Event()
     ears, mouth = os.pipe()
     os.set_blocking(mouth, False)

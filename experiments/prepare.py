@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.inputs import OF_WORDS, TEXT, check_format, looks_like
+from dlgm_jax.data.places import check_writable, in_utf8
 from dlgm_jax.data.source import Reading, Source
 from dlgm_jax.data.text import Texts
 from dlgm_jax.data.words import ENGLISH, WORD, kept_stop_words, stop_words, words_by
@@ -54,6 +55,7 @@ def main(argv: list[str]) -> None:
     form = command.own["format"] or looks_like(path, how)
     check_format(form)
     check(command, form)
+    check_writable(output, "--output")
     print(f"Reads {path} as {form}; the corpus goes to {output}/.", flush=True)
     with telling(how):
         splits, vocab_size, dropped = prepared(command, path, output, form, how)
@@ -74,7 +76,7 @@ def prepared(
         source = from_texts(command, opened, analyse, form, how, dropped)
     else:
         source = from_counts(command, opened, how, dropped)
-    origin = {"input": str(path.resolve()), "format": opened.form}
+    origin = {"input": in_utf8(path.resolve()), "format": opened.form}
     if form == TEXT:
         words = words_by(command.own["token_pattern"])
         how.note(f"Words are what --token_pattern={words.pattern} matches in lower case; stop words: {stopped}.")

@@ -17,6 +17,7 @@ from dlgm_jax import load_run
 from dlgm_jax.data import datasets
 from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.inputs import TEXT, looks_like
+from dlgm_jax.data.places import check_utf8, check_writable
 from dlgm_jax.data.source import Reading
 from dlgm_jax.data.words import ASCII_WORD
 from dlgm_jax.introspection.jacobian import jacobian_mean
@@ -78,6 +79,9 @@ class Sweep:
         self.seeds, self._corpora = seeds, dict[str, str]()
         given = command.own["results"]
         self.path = Path(given) if given else self.folder / f"{recipe}{'-quick' * self.quick}.json"
+        check_utf8(self.folder, "--folder")
+        for flag, place in (("--folder", self.folder), ("--results", self.path.parent)):
+            check_writable(place, flag)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = self.path.with_name(f".{self.path.name}.lock")
         self.figures, _ = read(self.path)

@@ -40,7 +40,7 @@ from experiments.dry_run import expectations
 from experiments.expected import Seconds, expected, of_epoch_step, of_training, spelled
 from experiments.pauses import Clock, Pauses
 from experiments.plots import plot_curves
-from experiments.unset import filled
+from experiments.unset import filled, workdir_of
 
 OWN_FLAGS = {
     "preset": ("default", "default: for a first run; paper: the paper's settings"),
@@ -58,11 +58,14 @@ OWN_FLAGS = {
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS)
-    command.config()  # what is wrong in the flags is said before anything else
+    workdir = workdir_of(command)
     most_skips, splits = check(command)
     prepare_runtime()
     hosts.join(command)
-    config, workdir, dataset, chosen = filled(command)
+    jax.devices()  # raises before the corpus is read where JAX cannot start
+    if not (command.own["dry_run"] or (workdir / "report.txt").exists()):
+        folder.check_place(workdir)
+    config, dataset, chosen = filled(command, workdir)
     choose_precision(config.precision)
     mesh = sharding.mesh(command.own["mesh"], config.batch_size)
 
@@ -250,7 +253,7 @@ class Bar(tqdm):
         super().__init__(
             total=whole,
             initial=whole - of_training(assembly, self._parts, progress),
-            bar_format="{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+            bar_format="{l_bar}{bar}| {elapsed}<{remaining}{postfix}",
             dynamic_ncols=True,
             smoothing=0,
             mininterval=0.1 if sys.stderr.isatty() else 20,

@@ -18,6 +18,7 @@ import numpy as np
 from dlgm_jax.data.alignment import align
 from dlgm_jax.data.corpus import Corpus, quantity
 from dlgm_jax.data.inputs import OF_WORDS, looks_like
+from dlgm_jax.data.places import check_writable
 from dlgm_jax.data.source import EVERYTHING, Source
 from dlgm_jax.data.text import Text, Texts, encoded_with_others, without_header
 from dlgm_jax.data.words import stop_words_of, words_of
@@ -80,6 +81,7 @@ def main(argv: list[str]) -> None:
         raise BadInput(f"--output: expected a new file, found {output}, which is there already")
     if output.suffix == ".parquet" and find_spec("pyarrow") is None:
         raise BadInput(f"--output: expected pyarrow to write {output}, which is not installed; pip install pyarrow")
+    check_writable(output, "--output")
     output.parent.mkdir(parents=True, exist_ok=True)
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.corpus import Documents, shown
+from dlgm_jax.data.places import check_utf8, check_writable
 from dlgm_jax.learning.checkpoints import NEW, write_whole
 from dlgm_jax.run import read_config
 from dlgm_jax.types import BadInput
@@ -38,6 +39,12 @@ def check(workdir: Path, config: Config) -> None:
         not workdir.is_dir() or not all(path.suffix == NEW or path.name == LOCK for path in workdir.iterdir())
     ):
         raise BadInput(f"--workdir: expected a new folder or a run's, found {workdir}, which holds something else")
+
+
+def check_place(workdir: Path) -> None:
+    """Raises BadInput when a run cannot be kept there."""
+    check_utf8(workdir, "--workdir")
+    check_writable(workdir, "--workdir")
 
 
 def finished_report(workdir: Path, config: Config, splits: list[str]) -> str:

@@ -14,6 +14,7 @@ from sklearn.datasets import fetch_20newsgroups
 from dlgm_jax.data import compact, docstrings
 from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.data.formats import nvdm
+from dlgm_jax.data.places import check_writable
 from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import Text, count_words
 from dlgm_jax.data.words import Words
@@ -66,6 +67,7 @@ def load_docstrings() -> Dataset:
     key = sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_folder() / f"docstrings-{key}"
     if not folder.is_dir():
+        check_writable(folder, "XDG_CACHE_HOME")
         _keep(folder, *docstrings.build(), versions)
     try:
         splits, _ = compact.load(folder)

@@ -24,6 +24,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from dlgm_jax.data.corpus import reason
+from dlgm_jax.data.places import check_utf8
 from dlgm_jax.learning.sharding import together
 from dlgm_jax.types import BadInput
 
@@ -42,6 +43,7 @@ class Checkpoints:
     def __init__(self, folder: Path, kept: int = 3):
         if folder.exists() and not folder.is_dir():
             raise BadInput(f"{folder}: expected a folder of checkpoints, found a file")
+        check_utf8(folder, "checkpoints")
         self.folder, self._kept = folder, kept
         logging.getLogger("asyncio").addFilter(_is_heard)
         self._orbax = ocp.StandardCheckpointer()

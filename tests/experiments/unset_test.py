@@ -19,7 +19,8 @@ TOY = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--eval_M=5", "
 
 
 def filled(*arguments):
-    return unset.filled(parse(["train", *arguments], about="", own=OWN_FLAGS))
+    command = parse(["train", *arguments], about="", own=OWN_FLAGS)
+    return unset.filled(command, unset.workdir_of(command))
 
 
 def corpus_of(documents, folder):
