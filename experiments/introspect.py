@@ -12,7 +12,7 @@ import numpy as np
 
 from dlgm_jax import export
 from dlgm_jax.data.corpus import quantity
-from dlgm_jax.data.places import check_writable
+from dlgm_jax.data.places import check_writable, in_utf8
 from dlgm_jax.embeddings.clusters import AFFINITIES
 from dlgm_jax.types import BadInput
 from experiments import page, workdir
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> None:
             print(f"\n{page.plain(part)}", flush=True)
     words, dimensions = shown.vectors.shape
     lead = f"{shown.name}: {quantity(words, 'word')}, {quantity(dimensions, 'latent dimension')}."
-    title = f"What {shown.name} learned from {Path(shown.config.dataset).name}"
+    title = f"What {shown.name} learned from {Path(in_utf8(Path(shown.config.dataset))).name}"
     workdir.write_whole(output / "report.html", page.page(title, lead, parts))
     print(
         f"\nResults are in {output}/ (report.html, vectors.txt for word2vec readers, projector/, vectors.csv, "

@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dlgm_jax.data.corpus import quantity
+from dlgm_jax.data.places import in_utf8
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from dlgm_jax.learning import loop, sharding
@@ -208,7 +209,7 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
         metrics.read("validation"),
         spectrum,
         progress.best_epoch,
-        f"{config.name} on {config.dataset}",
+        f"{config.name} on {in_utf8(Path(config.dataset))}",
     )
     tables = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",

@@ -20,7 +20,7 @@ def check_utf8(path: Path, name: str) -> None:
     except UnicodeEncodeError as error:
         encoding = sys.getfilesystemencoding()
         hint = "" if encoding == "utf-8" else f"; paths are {encoding} here, which PYTHONUTF8=1 changes"
-        raise BadInput(f"{name}: expected a path in UTF-8, found {in_utf8(path)!r}{hint}") from error
+        raise BadInput(f"{name}: expected a path in UTF-8, found {in_utf8(path)}{hint}") from error
 
 
 def check_writable(path: Path, name: str) -> None:

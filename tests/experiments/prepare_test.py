@@ -1,12 +1,15 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dlgm_jax.data import datasets
 from dlgm_jax.data.formats import nvdm
+from experiments.command import parse
+from experiments.config import FAST
 from experiments.locks import held
 from tests.conftest import as_corpus
 from tests.data.tables_test import movielens
@@ -221,8 +224,9 @@ def test_stop_words_beside_a_vocabulary_are_refused(command, tmp_path):
     )
 
 
-def test_the_command_that_is_printed_scores_by_the_refiner_that_it_trains_with(command, texts, tmp_path):
-    code, out, err = command("prepare", f"--input={texts}", f"--output={tmp_path / 'corpus'}", "--test_size=20")
+def test_the_command_that_is_printed_scores_by_the_refiner_that_it_trains_with(command, tmp_path):
+    source = texts(tmp_path / "docs.jsonl")
+    code, out, err = command("prepare", f"--input={source}", f"--output={tmp_path / 'corpus'}", "--test_size=20")
     assert code == 0, err
     printed = out.splitlines()[-1].split("python -m experiments.train ")[1].split()
     config = parse(["train", *printed], about="", own={}).config()
