@@ -98,13 +98,10 @@ def test_the_named_corpora(monkeypatch):
     monkeypatch.setitem(datasets.NAMED, "20news", lambda: dataset(11_314))
     config = filled("--dataset=20news").config
     assert Sized(*(getattr(config, name) for name in Sized._fields)) == TODAY
-    assert config.refined_epochs == 0
     monkeypatch.setitem(datasets.NAMED, "docstrings", lambda: pytest.fail("was read to find its settings"))
     first = filled("--model=3", "--M=100")
-    assert first.config == Config(**unset.DOCSTRINGS, refined_epochs=unset.REFINED_FIRST).resolved()
+    assert first.config == Config(**unset.DOCSTRINGS._asdict()).resolved()
     assert "for this corpus: batch_size 50, " in first.chosen
-    for cheap in (["--M=1"], ["--M=13", "--refiner=fisher"]):
-        assert filled(*cheap).config.refined_epochs == 0
 
 
 def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(finished, command, nvdm_folder):
