@@ -13,7 +13,7 @@ from dlgm_jax.learning.checkpoints import Checkpoints
 from dlgm_jax.types import Dense
 from experiments.assembly import assemble
 from experiments.config import Config
-from experiments.recipes import cells, ratings, table6
+from experiments.recipes import cells, labels, ratings, sizes, table6
 from experiments.workdir import claim
 from tests.conftest import write_nvdm
 
@@ -153,3 +153,33 @@ def test_neighbours_of_films_are_judged_by_genre_and_popularity():
     by, of, films, _, percentile = table.rows[4]
     assert (by, of, films, percentile) == ("chance", "all", 1, 50.0)
     assert table.header == ("by", "of", "films", "% sharing a genre", "percentile of popularity")
+
+
+def test_drawn_documents_have_the_words_that_prepare_would_choose():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(np.linspace(0.01, 0.5, 30), (90, 30))
+    labels = tuple("ab"[document % 2] for document in range(90))
+    corpus = Corpus(counts, tuple(f"w{v}" for v in range(30)), tuple("same" for _ in labels), labels)
+    for texts, least in ((True, 10), (False, 1)):
+        parts = sizes.drawn(corpus, 60, 3, texts=texts)
+        assert (parts["train"].num_documents, parts["test"].num_documents) == (60, 30)
+        assert parts["train"].vocabulary == parts["test"].vocabulary
+        assert parts["train"].word_frequencies().min() >= least
+        order = np.random.default_rng([60, 3]).permutation(90)
+        kept = counts[order[:60]].sum(0) >= least
+        np.testing.assert_array_equal(parts["train"].counts.toarray(), counts[order[:60]][:, kept])
+        np.testing.assert_array_equal(parts["test"].counts.toarray(), counts[order[60:]][:, kept])
+        assert parts["test"].labels == tuple(labels[document] for document in order[60:])
+        assert len(set(parts["train"].ids + parts["test"].ids)) == 90
+
+
+def test_latents_scaled_by_the_jacobian_lie_as_far_apart_as_their_log_probabilities():
+    rng = np.random.default_rng(0)
+    jacobian, found = rng.normal(size=(12, 4)), {"train": rng.normal(size=(7, 4)), "test": rng.normal(size=(3, 4))}
+    scales = labels.scaled(found, jacobian)
+    for split, rows in found.items():
+        between = rows[:, None] - rows[None]
+        far = np.linalg.norm(between @ jacobian.T, axis=-1)
+        others = scales["J_mean^log means"][split]
+        np.testing.assert_allclose(np.linalg.norm(others[:, None] - others[None], axis=-1), far, atol=1e-9)
+    np.testing.assert_allclose(scales["means / deviations"]["train"].std(0), 1)
