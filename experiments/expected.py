@@ -10,7 +10,7 @@ from dlgm_jax.learning.loop import Progress
 from experiments.assembly import TRAIN, Assembly
 
 BEGINNING = Progress()
-LONG_ENOUGH, CALLS = 0.1, 5  # seconds that calls are repeated for, and how often at most
+CALLS = 2  # that are timed: the same number in every process of a run, since they compute together
 
 
 class Seconds(NamedTuple):
@@ -59,10 +59,10 @@ def expected(assembly: Assembly, splits: Sequence[str]) -> Seconds:
 
 
 def seconds(go: Callable[[], object]) -> float:
-    """The fastest of some calls, after one that may compile."""
+    """The fastest of CALLS, after one that may compile."""
     go()
-    times: list[float] = []
-    while sum(times) < LONG_ENOUGH and len(times) < CALLS:
+    times = []
+    for _ in range(CALLS):
         began = time.perf_counter()
         go()
         times.append(time.perf_counter() - began)

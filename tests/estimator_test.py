@@ -24,6 +24,7 @@ from dlgm_jax.sizes import by_size
 from tests import oracles
 from tests.conftest import as_corpus, log_linear_corpus
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # toys learn little
 SMALL = {"n_components": 3, "generative_widths": (6,), "inference_widths": (7,), "M": 3, "eval_M": 5, "max_iter": 2}
 UNREFINED = {**SMALL, "M": 1, "eval_M": 1}  # compiles quickly
 X = np.random.default_rng(0).poisson(0.7, (70, 12))
