@@ -40,6 +40,7 @@ from experiments.workdir import Metrics
 OWN_FLAGS = FLAGS | {
     "input": (None, "documents with labels, in any form that prepare reads"),
     "sizes": ("100,300,1000,3000,10000", "numbers of training documents"),
+    "least": (10, "of texts: times that a word occurs in the training documents, as --min_count of prepare"),
 }
 TESTED, TOPICS, PASSES, DRAWS = 1000, 100, 300, 100
 METHODS = ("the printed command", "DLGM()", "LDA", "unigram", "tf-idf and SVD")
@@ -58,7 +59,8 @@ def main(argv: list[str]) -> None:
     documents = everything(whole)
     for size in command.numbers("sizes"):
         if size < documents.num_documents:
-            draws = {seed: drawn(documents, size, seed, texts=texts) for seed in sweep.seeds}
+            least = command.number("least") if texts else 0
+            draws = {seed: drawn(documents, size, seed, least) for seed in sweep.seeds}
             found = [of_draw(sweep, whole, parts, size, seed) for seed, parts in draws.items()]
             sweep.show(table(command, size, found))
 
@@ -71,15 +73,15 @@ def everything(folder: str) -> Corpus:
     return train.select(np.flatnonzero([bool(label) for label in train.labels or ()]))
 
 
-def drawn(documents: Corpus, size: int, seed: int, *, texts: bool) -> dict[str, Corpus]:
+def drawn(documents: Corpus, size: int, seed: int, least: int) -> dict[str, Corpus]:
     """So many training documents and TESTED test documents or all that are left, with the words that `prepare` chooses:
-    of `texts` the 10,000 most frequent that occur 10 times in the former, else all that one of them holds.
+    of texts the 10,000 most frequent that occur `least` times in the former, else (`least` 0) all that one of them holds.
     """
     order = np.random.default_rng([size, seed]).permutation(documents.num_documents)
     parts = {"train": documents.select(order[:size]), "test": documents.select(order[size : size + TESTED])}
     frequencies = parts["train"].word_frequencies()
-    kept = np.flatnonzero(frequencies >= (10 if texts else 1))
-    if texts:
+    kept = np.flatnonzero(frequencies >= max(least, 1))
+    if least:
         kept = np.sort(kept[np.argsort(-frequencies[kept], kind="stable")[:10_000]])
     words = tuple(documents.vocabulary[word] for word in kept)
     found = {}

@@ -160,8 +160,8 @@ def test_drawn_documents_have_the_words_that_prepare_would_choose():
     counts = rng.poisson(np.linspace(0.01, 0.5, 30), (90, 30))
     labels = tuple("ab"[document % 2] for document in range(90))
     corpus = Corpus(counts, tuple(f"w{v}" for v in range(30)), tuple("same" for _ in labels), labels)
-    for texts, least in ((True, 10), (False, 1)):
-        parts = sizes.drawn(corpus, 60, 3, texts=texts)
+    for asked, least in ((10, 10), (0, 1)):
+        parts = sizes.drawn(corpus, 60, 3, asked)
         assert (parts["train"].num_documents, parts["test"].num_documents) == (60, 30)
         assert parts["train"].vocabulary == parts["test"].vocabulary
         assert parts["train"].word_frequencies().min() >= least
