@@ -75,7 +75,7 @@ def everything(folder: str) -> Corpus:
 
 def drawn(documents: Corpus, size: int, seed: int, least: int) -> dict[str, Corpus]:
     """So many training documents and TESTED test documents or all that are left, with the words that `prepare` chooses:
-    of texts the 10,000 most frequent that occur `least` times in the former, else (`least` 0) all that one of them holds.
+    of texts the 10,000 most frequent that occur `least` times in the former, else (0) all that one of them holds.
     """
     order = np.random.default_rng([size, seed]).permutation(documents.num_documents)
     parts = {"train": documents.select(order[:size]), "test": documents.select(order[size : size + TESTED])}
