@@ -21,6 +21,7 @@ from dlgm_jax.data.inputs import open_input
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups, read_relations
 from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import Texts, encoded, word_frequencies
+from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.data.word_pairs import read_analogies, read_pairs
 from dlgm_jax.data.words import words_by
 from tests import fuzz_detectors
@@ -38,6 +39,8 @@ SIMLEX = b"word1\tword2\tPOS\tSimLex999\tconc(w1)\nold\tnew\tA\t1.58\t2.72\n"
 TABS = b'document\tword\tcount\nd1\triver, the\t2\nd1\t"ba\tnk"\t1e+05\n'
 RECBOLE = MARK + b"user_id:token\titem_id:token\trating:float\n1\tx\t4.5\r\n1\ty\t3\r\n"
 NUMBERED = (b"1::1193::5::978300760\n1::661::3::978302109\n", b"7,2,1.0\n", b'7|"a|b"|2\n')
+COUNTED = (b"river 5\nnew york 2\nloan 1\n", b"word\tcount\nriver\t5\nbank\t2.0\n", b"      5 river\n      2 bank\n")
+VOCABULARIES = (WORDS, WIDE, *COUNTED, b"2\n0\triver\t5\n1\tbank\t2\n", b'"river"\n"new york"\n', b"1 river\n2 bank\n")
 GENES = (b",c1,c2,c3\ng1,1,0,2.0\ng2,0,3,1\n", b"w1\tw2\n'd'\t1\t0\n\"e f\"\t0\t1e+01\n", b"a;b\n3;1\n3;0\n")
 TABLE = b'document,word,count\nd1,river,2\nd1,"ba,""nk",1\n\r\nd2,loan,2147483647\n'
 
@@ -199,6 +202,7 @@ def own() -> dict[str, Case]:
         "text_folder": (texts, read_everything("")),
         "archives": (_archives(), _each_archive),
         "anything": (anything, read_everything("a", index_base=1)),
+        "vocabularies": ({"a": VOCABULARIES}, read_only(lambda path: read_vocabulary(path, Reading()))),
         "word_pairs": ({"a": (b"love\tsex\t6.77\n\n", SCWS, SIMLEX)}, read_only(read_pairs)),
         "analogies": ({"a": (b": capitals\nAthens Greece Paris France\n",)}, read_only(read_analogies)),
         "fine_groups": ({"a": (b"010.00 V12.01 # x\n003.1\n",)}, read_only(read_fine_groups)),

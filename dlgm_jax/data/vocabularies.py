@@ -72,7 +72,10 @@ def _unquoted(rows: list[str], path: Path, how: Reading) -> list[str]:
     bare = [row.strip() for row in rows]
     if all(COMMA.fullmatch(row) for row in bare):
         raise BadInput(f"{path}:1: expected words alone, or fields with tabs between, found {shown(bare[0])}")
-    if all(len(row) > 2 and row[0] == row[-1] == '"' for row in bare):
+    if all(len(row) > 1 and row[0] == row[-1] == '"' for row in bare):
+        for number, row in enumerate(bare, 1):
+            if not row[1:-1].strip():
+                raise BadInput(f"{path}:{number}: expected a word, found {shown(row)}")
         if any('"' in row[1:-1] for row in bare):
             raise BadInput(f"{path}:1: expected one word a line, found several in quotation marks: {shown(bare[0])}")
         how.note(f"{path.name}: the quotation marks around the words are left out.")
@@ -133,7 +136,7 @@ def _first_fields(rows: list[str], path: Path, how: Reading) -> list[str] | None
         return None
     if "" in words:
         raise BadInput(f"{path}:{headed + words.index('') + 1}: expected a word first, found none")
-    numbers = [int(found[1].split(".")[0]) for found in fields[headed:] if _of_counts(found)]
+    numbers = [int(found[1].strip().split(".")[0]) for found in fields[headed:] if _of_counts(found)]
     if len(numbers) == len(words) > 1 and _are_columns(numbers) and numbers != sorted(numbers):
         raise BadInput(
             f"{path}:{headed + 1}: expected words and how often they occur, found numbers that could be their columns, "

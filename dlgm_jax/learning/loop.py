@@ -241,7 +241,7 @@ def not_finite(info: Info, batch: Batch, names: Callable[[np.ndarray], Sequence[
     found = [f"the ELBO is {float(info.elbo)}"]
     if len(bad):
         documents = ", ".join(names(bad[:NAMED]))
-        found.append(f"{len(bad)} documents are not finite, {documents}{' ...' * (len(bad) > NAMED)}")
+        found.append(f"not finite: the bounds of {documents}{' ...' * (len(bad) > NAMED)} ({len(bad)} in all)")
     if arrays:
         named = ", ".join(arrays[:NAMED]) + " ..." * (len(arrays) > NAMED)
         found.append(f"gradients or steps of {named} are not finite")

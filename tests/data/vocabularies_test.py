@@ -38,6 +38,7 @@ def words_of(tmp_path, text, name="words.txt"):
         ("   6494 who\n   6114 new york\n", ("who", "new york")),  # uniq -c
         ('"river"\n"bank"\n', ("river", "bank")),
         ("apple\t0\npear\t1\n", ("apple", "pear")),
+        ("apple\t3\x1d\npear\t9\n", ("apple", "pear")),  # str.strip takes it for a blank, int does not
         ("river 9.0\nbank 7.0\n", ("river", "bank")),
         ("river\t\nbank\t7\n", ("river", "bank")),
         ("windows 95\nwindows 98\nmac\n", ("windows 95", "windows 98", "mac")),
@@ -72,6 +73,8 @@ def test_words_of_a_file(tmp_path, text, expected):
         ("apple,3\npear,9\n", r"words\.txt:1: expected words alone, or fields with tabs between, found 'apple,3'"),
         ("3,apple\n9,pear\n", r"words\.txt:1: expected words alone"),
         ('"1" "apple"\n"2" "pear"\n', r"words\.txt:1: expected one word a line, found several in quotation marks"),
+        ('"apple"\n" "\n', r"words\.txt:2: expected a word, found '\" \"'$"),
+        ('"apple"\n""\n', r"words\.txt:2: expected a word, found '\"\"'$"),
         (b"\x80\x04\x95 gensim", r"words\.txt: expected words, one a line, found a Python pickle \(gensim"),
         (b"\xff\xfe\x00r", r"words\.txt: expected words, one a line, found UTF-16 text"),
     ],
