@@ -110,7 +110,8 @@ def test_patience_stops_and_more_patience_goes_on(tmp_path):
 def test_not_finite_names_the_step_and_the_last_good_checkpoint(tmp_path):
     with pytest.raises(
         NonFinite,
-        match=r"epoch 1: step 2: the ELBO is nan; not finite: the bounds of .*2 \(.* in all\); gradients or steps of w are .*; there is no checkpoint yet",
+        match=r"epoch 1: step 2: the ELBO is nan; not finite: the bounds of .*2 \(.* in all\); "
+        r"gradients or steps of w are .*; there is no checkpoint yet",
     ):
         fit(tmp_path / "a", [9.0, 5.0, 7.0], epochs=3, bad_step=2)
     with pytest.raises(NonFinite, match=r"epoch 3: step 9: .* checkpoint is .*checkpoints/8"):
