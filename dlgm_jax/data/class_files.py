@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, id_columns, naming
-from dlgm_jax.data.corpus import quantity, shown
+from dlgm_jax.data.corpus import listed, quantity, shown
 from dlgm_jax.data.labels import MISSING, NUMBER, class_of
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
@@ -162,7 +162,7 @@ def _places(table: delimited.Table, column: str, where: str, how: Reading) -> tu
         place = sum(places) - key
         if table.names[place]:
             return key, place
-    raise BadInput(f"{where}: expected --label to name the column of labels, found {columns.shown_names(table.names)}")
+    raise BadInput(f"{where}: expected --label to name the column of labels, found {listed(table.names)}")
 
 
 def _opened(path: Path, text: list[str], delimiter: str) -> delimited.Table:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.data.corpus import listed, shown
 from dlgm_jax.types import BadInput
 
 TYPED = re.compile(r"(.+):(?:token|token_seq|float|float_seq)")  # `user_id:token` of RecBole's files
@@ -39,20 +39,12 @@ def chosen(names: Sequence[str], asked: Sequence[str], where: str) -> list[int]:
     missing = [name for name, those in zip(asked, found) if not those]
     if missing:
         header = shown(", ".join(names))
-        raise BadInput(
-            f"{where}: expected the columns {shown_names(asked)}, found no {shown_names(missing)} in {header}"
-        )
+        raise BadInput(f"{where}: expected the columns {listed(asked)}, found no {listed(missing)} in {header}")
     for name, those in zip(asked, found):
         if len(those) > 1:
-            several = shown_names([names[place] for place in those])
+            several = listed([names[place] for place in those])
             raise BadInput(f"{where}: expected one column {shown(name)}, found {several}")
     columns = [those[0] for those in found]
     if len(set(columns)) < len(columns):
-        raise BadInput(f"{where}: expected different columns, found {shown_names(asked)}")
+        raise BadInput(f"{where}: expected different columns, found {listed(asked)}")
     return columns
-
-
-def shown_names(names: Sequence[str], most: int = 8) -> str:
-    """Names with commas between; of very many the first ones, each of them short."""
-    short = [name if len(name) <= 40 and name.isprintable() else shown(name) for name in names]
-    return ", ".join(short[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

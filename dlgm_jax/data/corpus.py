@@ -140,8 +140,9 @@ class Corpus(Documents):
 
 
 def shown(text: str) -> str:
-    """What was found, short enough for one line."""
-    return repr(text if len(text) <= 40 else text[:40] + "...")
+    """What was found, short enough for one line: 40 characters, or 10 of those that are written as long escapes."""
+    whole = [repr(text if len(text) <= most else text[:most] + "...") for most in (40, 10)]
+    return whole[0] if len(whole[0]) <= 100 else whole[1]
 
 
 def reason(error: Exception) -> str:

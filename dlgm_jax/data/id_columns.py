@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from dlgm_jax.data import columns, delimited
+from dlgm_jax.data.corpus import listed
 from dlgm_jax.data.delimited import Table
 from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
@@ -63,7 +64,7 @@ def place_of(
 
 def heading(table: Table, place: int) -> str:
     """The name of a column for people."""
-    return columns.shown_names([table.names[place]]) if table.names[place] else f"number {place + 1}"
+    return listed([table.names[place]]) if table.names[place] else f"number {place + 1}"
 
 
 def _headed(table: Table, place: int) -> bool:

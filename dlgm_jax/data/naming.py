@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, id_columns
-from dlgm_jax.data.corpus import quantity, shown
+from dlgm_jax.data.corpus import listed, quantity, shown
 from dlgm_jax.data.source import Reading
 from dlgm_jax.types import BadInput
 
@@ -100,7 +100,7 @@ def _places(table: delimited.Table, word_column: str, how: Reading) -> list[int]
     titles = sorted(other for title in TITLES for other in columns.places(table.names, title) if other != place)
     name = titles[0] if titles else place + 1
     if name >= len(table.names):
-        header = columns.shown_names(table.names)
+        header = listed(table.names)
         raise BadInput(f"{where}: expected a column of names behind that of ids, found {header}")
     return [place, name]
 

@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse
 
 from dlgm_jax import BadInput, Corpus
-from dlgm_jax.data.corpus import split_validation
+from dlgm_jax.data.corpus import listed, shown, split_validation
 from tests.conftest import as_corpus
 
 COUNTS = np.random.default_rng(0).poisson(0.7, (20, 6))
@@ -83,3 +83,10 @@ def test_the_fingerprint_sees_counts_and_words():
     other[0, 0] += 1
     assert corpus.fingerprint() == build(COUNTS.astype(float)).fingerprint()
     assert len({corpus.fingerprint(), build(other).fingerprint(), build(COUNTS, "abcdeg").fingerprint()}) == 3
+
+
+@pytest.mark.parametrize("letter", ["a", "\0", "\U000e0001", "é"])
+def test_what_was_found_fits_a_line_whatever_it_is_made_of(letter):
+    assert len(shown(letter * 1000)) <= 110
+    assert len(listed([letter * 1000] * 50)) < 900
+    assert shown("a\tb") == r"'a\tb'"

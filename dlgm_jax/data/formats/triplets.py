@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import Corpus, quantity, shown
+from dlgm_jax.data.corpus import Corpus, listed, quantity, shown
 from dlgm_jax.data.delimited import Table
 from dlgm_jax.data.formats import pairs, parquet
 from dlgm_jax.data.labels import MISSING, label_of
@@ -117,7 +117,7 @@ def _taken(header: Sequence[str], path: Path, how: Reading) -> tuple[str, ...]:
     if there and all(there) and left:
         how.note(
             f"Each row of {path} counts once: its columns {taken[0]} and {taken[1]} are taken, and "
-            f"{columns.shown_names(left)} not; --columns={','.join(taken)},COLUMN would take counts from a column."
+            f"{listed(left)} not; --columns={','.join(taken)},COLUMN would take counts from a column."
         )
     return taken
 
