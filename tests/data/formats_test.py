@@ -328,3 +328,11 @@ def test_fractions_and_signs_are_seen_before_counts_of_one_place_add_up(tmp_path
     how = Reading()
     assert in_memory(open_input(tmp_path / "a.mtx", "", how))[EVERYTHING].counts.toarray().tolist() == [[5, 0, 0, 0, 0]]
     assert any("1 entry at a place that has one already: added up" in note for note in how.notes)
+
+
+@pytest.mark.parametrize("number", [1, len(COUNTS) + 1])
+def test_topmost_has_a_label_for_each_document(tmp_path, number):
+    topmost(tmp_path)
+    (tmp_path / "train_labels.txt").write_text("a\n" * number)
+    with pytest.raises(BadInput, match=rf"train_labels\.txt: expected {len(COUNTS)} labels, .* found {number}$"):
+        in_memory(open_input(tmp_path, "npz", Reading()))

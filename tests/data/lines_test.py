@@ -120,3 +120,12 @@ def test_a_beginning_never_raises(tmp_path_factory, data, ending):
     for sign in (b"", b"\x1f\x8b\x08\0", b"\xfd7zXZ\0", b"BZh91AY&SY", gzip.compress(b"river\n" * 99)[:40]):
         path.write_bytes(sign + data)
         assert not any("\n" in line for line in beginning(path).lines)
+
+
+def test_an_archive_of_many_short_lines_that_hold_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ALWAYS", 1000)
+    monkeypatch.setattr(module, "EXPANSION", 1)
+    with gzip.open(tmp_path / "a.gz", "wb") as file:
+        file.write(b"river\n" * 10_000)
+    with pytest.raises(BadInput, match=r"a\.gz: expected"):
+        list(lines(tmp_path / "a.gz"))
