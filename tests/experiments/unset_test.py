@@ -100,8 +100,12 @@ def test_the_named_corpora(monkeypatch):
     assert Sized(*(getattr(config, name) for name in Sized._fields)) == TODAY
     monkeypatch.setitem(datasets.NAMED, "docstrings", lambda: pytest.fail("was read to find its settings"))
     first = filled("--model=3", "--M=100")
-    assert first.config == Config(**unset.DOCSTRINGS._asdict()).resolved()
+    assert first.config == Config(**unset.DOCSTRINGS._asdict(), refined_epochs=5).resolved()
     assert "for this corpus: batch_size 50, " in first.chosen
+    assert first.chosen.endswith(", refined_epochs 5")
+    for flags in (("--M=13", "--refiner=fisher"), ("--M=100", "--epochs=20"), ("--M=1",)):
+        assert filled("--model=3", *flags).config.refined_epochs == 0
+    assert filled("--model=3", "--M=100", "--refined_epochs=2").config.refined_epochs == 2
 
 
 def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(finished, command, nvdm_folder):
