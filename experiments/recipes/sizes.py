@@ -12,7 +12,7 @@ to each count. Labels are a vote of the 10 nearest training documents by the cos
 parameters, of SVD those of tf-idf rows. Spreads are over seeds.
 """
 
-import shutil
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -117,16 +117,15 @@ def timed(measure: Any, parts: dict[str, Corpus], seed: int) -> Figures:
 
 def printed_command(folder: Path, parts: dict[str, Corpus], seed: int) -> tuple[list[float], dict[str, np.ndarray]]:
     """The command that `prepare` prints, with another seed."""
-    there = folder / "drawn"
-    shutil.rmtree(there, ignore_errors=True)
-    with compact.Writer(there / "corpus", parts["train"].vocabulary, {}) as writer:
-        for split, part in parts.items():
-            writer.add(split, part)
-    run = there / "run"
-    train.main(["train", f"--dataset={there / 'corpus'}", *FAST.split(), f"--seed={seed}", f"--workdir={run}"])
-    (line,) = Metrics(run).read("test")
-    learned, assembly = finished(Command({}, {}), run)
-    embedded = means(assembly, learned.params)
+    with tempfile.TemporaryDirectory(dir=folder) as there:
+        corpus, run = Path(there, "corpus"), Path(there, "run")
+        with compact.Writer(corpus, parts["train"].vocabulary, {}) as writer:
+            for split, part in parts.items():
+                writer.add(split, part)
+        train.main(["train", f"--dataset={corpus}", *FAST.split(), f"--seed={seed}", f"--workdir={run}"])
+        (line,) = Metrics(run).read("test")
+        learned, assembly = finished(Command({}, {}), run)
+        embedded = means(assembly, learned.params)
     scores = [line["perplexity"], line["perplexity_refined"]]
     whole = {document: row for split in embedded for document, row in zip(assembly.splits[split].ids, embedded[split])}
     return scores, {split: np.stack([whole[document] for document in part.ids]) for split, part in parts.items()}
