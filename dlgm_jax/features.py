@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dlgm_jax.collectives import summed
+from dlgm_jax.devices.collectives import summed
 from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import Array, Csr
 

@@ -6,8 +6,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from dlgm_jax.features import FEATURES
+from dlgm_jax.inference.batched import REFINERS
 from dlgm_jax.inference.fisher import EVALUATIONS_PER_STEP
-from dlgm_jax.learning.refinement import REFINERS
 from dlgm_jax.networks import ACTIVATIONS
 
 Check = tuple[str, Callable[[Any], bool]]  # what is expected, whether a value is that

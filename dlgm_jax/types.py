@@ -15,14 +15,6 @@ Array = jax.Array
 AnyArray = Any  # of NumPy on the host, of JAX on the device
 
 
-class BadInput(ValueError):
-    """A user's data or flags are not what was expected; the message is one complete line."""
-
-
-class NonFinite(ArithmeticError):
-    """The bound became NaN or infinite; the message is one complete line."""
-
-
 class Dense(NamedTuple):
     """An affine layer."""
 

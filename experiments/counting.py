@@ -4,17 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dlgm_jax.data.alignment import align
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.inputs import divided, divided_texts, drawn, narrowed, one_split, open_input
 from dlgm_jax.data.source import Part, Reading, Source
 from dlgm_jax.data.text import Analyser, Text, Texts, chosen_words, encoded, without_header, word_frequencies
 from dlgm_jax.data.vocabularies import read_vocabulary
 from dlgm_jax.data.word_pairs import read_pairs
 from dlgm_jax.data.words import WORD, words_by
-from dlgm_jax.types import BadInput
-from experiments.command import Command
-from experiments.contents import Dropped
-from experiments.inputs import progress
+from dlgm_jax.errors import BadInput, shown
+from experiments.flags.command import Command
+from experiments.flags.inputs import progress
+from experiments.report.contents import Dropped
 
 
 def from_texts(command: Command, texts: Texts, analyse: Analyser, form: str, how: Reading, dropped: Dropped) -> Source:

@@ -7,14 +7,14 @@ python -m experiments.evaluate --workdir=runs/docstrings-3-M100-tfidf --completi
 from dataclasses import fields, replace
 from pathlib import Path
 
-from dlgm_jax.run import Run, load_run
-from dlgm_jax.types import BadInput
-from experiments.assembly import Assembly, assemble, choose_precision, prepare_runtime
-from experiments.command import Command, parse, run_main
-from experiments.completion import COMPLETED, completion_report
-from experiments.config import Config
+from dlgm_jax.errors import BadInput
+from dlgm_jax.storage.run import Run, load_run
+from experiments.flags.command import Command, parse, run_main
+from experiments.flags.config import Config
+from experiments.report.completion import COMPLETED, completion_report
 from experiments.train import scores_beside_unigram
-from experiments.workdir import check_corpus
+from experiments.workdir.assembly import Assembly, assemble, choose_precision, prepare_runtime
+from experiments.workdir.workdir import check_corpus
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of the run"),

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from dlgm_jax import export
-from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.places import check_writable, in_utf8
 from dlgm_jax.embeddings.clusters import AFFINITIES
-from dlgm_jax.types import BadInput
-from experiments import page, workdir
-from experiments.assembly import prepare_runtime
-from experiments.command import Command, parse, run_main
+from dlgm_jax.errors import BadInput, quantity
 from experiments.findings import contexts, corpora, judgements, vectors
 from experiments.findings.model import Learned, models_of
-from experiments.plots import FEWEST
+from experiments.flags.command import Command, parse, run_main
+from experiments.report import page
+from experiments.report.plots import FEWEST
+from experiments.workdir import workdir
+from experiments.workdir.assembly import prepare_runtime
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of a run; of several, by commas, the first is shown and all are compared"),

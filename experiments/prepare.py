@@ -16,13 +16,13 @@ from dlgm_jax.data.places import check_writable, in_utf8
 from dlgm_jax.data.source import Reading, Source
 from dlgm_jax.data.text import Texts
 from dlgm_jax.data.words import ENGLISH, WORD, kept_stop_words, stop_words, words_by
-from dlgm_jax.types import BadInput
-from experiments.command import Command, parse, run_main
-from experiments.config import FAST
-from experiments.contents import Dropped, Summary, summary
+from dlgm_jax.errors import BadInput
 from experiments.counting import from_counts, from_texts
-from experiments.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
-from experiments.locks import held
+from experiments.flags.command import Command, parse, run_main
+from experiments.flags.config import FAST
+from experiments.flags.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
+from experiments.report.contents import Dropped, Summary, summary
+from experiments.workdir.locks import held
 
 OWN_FLAGS = {
     "input": (None, "a file or a folder"),

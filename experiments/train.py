@@ -15,17 +15,23 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.places import in_utf8
+from dlgm_jax.devices import meshes
+from dlgm_jax.errors import BadInput, quantity
+from dlgm_jax.evaluation.perplexity import perplexity, unigram_baseline
+from dlgm_jax.evaluation.scoring import Scores
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
-from dlgm_jax.learning import loop, sharding
-from dlgm_jax.learning.checkpoints import Checkpoints
-from dlgm_jax.learning.scoring import Scores, perplexity, unigram_baseline
-from dlgm_jax.types import BadInput
-from experiments import hosts, report
-from experiments import workdir as folder
-from experiments.assembly import (
+from dlgm_jax.learning import loop
+from dlgm_jax.storage.checkpoints import Checkpoints
+from dlgm_jax.storage.restore import restore
+from experiments.flags.command import Command, parse, run_main
+from experiments.flags.unset import filled, workdir_of
+from experiments.report import tables
+from experiments.report.plots import plot_curves
+from experiments.workdir import hosts
+from experiments.workdir import workdir as folder
+from experiments.workdir.assembly import (
     INTROSPECT,
     TRAIN,
     Assembly,
@@ -36,12 +42,9 @@ from experiments.assembly import (
     prepare_runtime,
     training_refinement,
 )
-from experiments.command import Command, parse, run_main
-from experiments.dry_run import expectations
-from experiments.expected import Seconds, expected, of_epoch_step, of_training, spelled
-from experiments.pauses import Clock, Pauses
-from experiments.plots import plot_curves
-from experiments.unset import filled, workdir_of
+from experiments.workdir.dry_run import expectations
+from experiments.workdir.expected import Seconds, expected, of_epoch_step, of_training, spelled
+from experiments.workdir.pauses import Clock, Pauses
 
 OWN_FLAGS = {
     "preset": ("default", "default: for a first run; paper: the paper's settings"),
@@ -68,17 +71,17 @@ def main(argv: list[str]) -> None:
         folder.check_place(workdir)
     config, dataset, chosen = filled(command, workdir)
     choose_precision(config.precision)
-    mesh = sharding.mesh(command.own["mesh"], config.batch_size)
+    mesh = meshes.mesh(command.own["mesh"], config.batch_size)
 
     if command.own["dry_run"]:
         print(expectations(assemble(config, mesh=mesh, dataset=dataset), splits))
         return
     folder.check(workdir, config)
-    tables = folder.finished_report(workdir, config, splits)
-    if hosts.of_first(bool(tables)):  # others may have the corpus elsewhere, and would not know the run
-        print(tables, end="")
+    report = folder.finished_report(workdir, config, splits)
+    if hosts.of_first(bool(report)):  # others may have the corpus elsewhere, and would not know the run
+        print(report, end="")
         return
-    sharding.together("looked")
+    meshes.together("looked")
 
     with hosts.listening() as asked:
         assembly = assemble(config, mesh=mesh, dataset=dataset)
@@ -108,11 +111,11 @@ def run(
     if hosts.first():
         folder.claim(workdir, assembly)
         notes += filter(None, [folder.moved(workdir, config)])
-    sharding.together("claimed")
+    meshes.together("claimed")
 
     checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
     like = assembly.shapes()
-    state, progress, damaged = loop.restore(like, checkpoints, best)
+    state, progress, damaged = restore(like, checkpoints, best)
     metrics = folder.Metrics(workdir)
     splits = splits + [split for split in ("test", "train") if split not in splits and metrics.read(split)]
     if hosts.first():
@@ -153,7 +156,7 @@ def run(
         score = assembly.score_with(at_the_end=True, watched=pauses.watched)
     print(f"Scoring the best epoch, {progress.best_epoch}, on {', '.join(splits)} ...", flush=True)
     scores = {split: score(params, split) for split in splits}
-    params = sharding.whole(params)
+    params = meshes.whole(params)
     if not hosts.first():
         return
     for split in splits[1:]:
@@ -211,16 +214,16 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
         progress.best_epoch,
         f"{config.name} on {in_utf8(Path(config.dataset))}",
     )
-    tables = [
+    parts = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
         scores_beside_unigram(assembly, scores),
         f"J_mean^log uses {active_directions(spectrum)} of {quantity(config.K, 'direction')} "
         "(log singular values above 0).",
-        report.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
+        tables.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
         f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"
         f"python -m experiments.evaluate --workdir={workdir}; train on with a larger --epochs.",
     ]
-    return "\n\n".join(tables) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
@@ -233,7 +236,7 @@ def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
     sizes = assembly.batch_size, assembly.train.vocab_size
     how = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
     footnote = f"Documents are {how}; {config.precision} products."
-    return report.score_table(columns, of_unigram, config, footnote, unigram.name)
+    return tables.score_table(columns, of_unigram, config, footnote, unigram.name)
 
 
 def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:

@@ -16,18 +16,22 @@ import jax
 import numpy as np
 
 from dlgm_jax.data.alignment import align
-from dlgm_jax.data.corpus import Corpus, quantity
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.inputs import OF_WORDS, looks_like
 from dlgm_jax.data.places import check_writable
 from dlgm_jax.data.source import EVERYTHING, Source
 from dlgm_jax.data.text import Text, Texts, encoded_with_others, without_header
 from dlgm_jax.data.words import stop_words_of, words_of
+from dlgm_jax.errors import BadInput, quantity
+from dlgm_jax.estimators import rows
+from dlgm_jax.evaluation import scoring
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import Direction, directions
-from dlgm_jax.learning import rows, scoring
-from dlgm_jax.run import Run, load_run
-from dlgm_jax.types import BadInput
-from experiments.assembly import (
+from dlgm_jax.storage.run import Run, load_run
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.flags.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
+from experiments.workdir.assembly import (
     INTROSPECT,
     SCORE,
     build_model,
@@ -36,10 +40,7 @@ from experiments.assembly import (
     evaluation_refinement,
     prepare_runtime,
 )
-from experiments.command import parse, run_main
-from experiments.config import Config
-from experiments.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
-from experiments.workdir import origin
+from experiments.workdir.workdir import origin
 
 OWN_FLAGS = {
     "workdir": (None, "the folder of the run"),

@@ -7,28 +7,29 @@ from pathlib import Path
 
 import pytest
 
+import dlgm_jax
+
 ROOT = Path(__file__).parent.parent
 FLOORS = {
-    "types": 1,
-    **dict.fromkeys(
-        ("collectives", "distributions", "networks", "features", "sparse", "embeddings", "data", "sizes"), 2
-    ),
-    "inference": 3,
+    **dict.fromkeys(("errors", "types"), 1),
+    **dict.fromkeys(("data", "distributions", "networks", "features", "sparse", "sizes", "embeddings", "devices"), 2),
+    **dict.fromkeys(("inference", "settings"), 3),
     "models": 4,
-    **dict.fromkeys(("learning", "introspection", "run", "settings"), 5),
-    **dict.fromkeys(("estimator", "export"), 6),
-    "": 6,  # the package's own list of public names
-    "experiments": 7,
+    **dict.fromkeys(("learning", "introspection"), 5),
+    **dict.fromkeys(("evaluation", "storage"), 6),
+    **dict.fromkeys(("estimators", "export"), 7),
+    "": 7,  # the package's own list of public names
+    "experiments": 8,
 }
 ROOMS = {
-    "orbax": "dlgm_jax/learning/checkpoints.py",
-    "matplotlib": "experiments/plots.py",
+    "orbax": "dlgm_jax/storage/checkpoints.py",
+    "matplotlib": "experiments/report/plots.py",
     "regex": "dlgm_jax/data/words.py",
     "stop_words": "dlgm_jax/data/words.py",
-    "absl": "experiments/command.py",
-    "sklearn.base": "dlgm_jax/estimator.py",
-    "sklearn.utils": "dlgm_jax/estimator.py",
-    "sklearn.exceptions": "dlgm_jax/estimator.py",
+    "absl": "experiments/flags/command.py",
+    "sklearn.base": "dlgm_jax/estimators/dlgm.py",
+    "sklearn.utils": "dlgm_jax/estimators/dlgm.py",
+    "sklearn.exceptions": "dlgm_jax/estimators/dlgm.py",
     "sklearn.datasets": "dlgm_jax/data/datasets.py",
     "sklearn.feature_extraction.text": "dlgm_jax/data/words.py",
     "sklearn.cluster": "dlgm_jax/embeddings/clusters.py",
@@ -37,7 +38,7 @@ ROOMS = {
     "sklearn.linear_model": "dlgm_jax/embeddings/documents.py",
     "sklearn.neighbors": "dlgm_jax/embeddings/documents.py",
     "sklearn.preprocessing": "dlgm_jax/embeddings/documents.py",
-    "sklearn.manifold": "experiments/plots.py",
+    "sklearn.manifold": "experiments/report/plots.py",
 }
 FILES = sorted([*ROOT.glob("dlgm_jax/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 
@@ -72,7 +73,9 @@ def test_imports_go_down_only(path):
             there = room(module)
             assert FLOORS[there] <= FLOORS[here], f"{inside} (floor {FLOORS[here]}) imports {module} upwards"
             if here == "data":
-                assert there in ("data", "types"), f"{inside} imports {module}; data imports types only"
+                assert there in ("data", "types", "errors"), (
+                    f"{inside} imports {module}; data imports types and errors only"
+                )
         for library, only in ROOMS.items():
             if module == library or module.startswith(library + "."):
                 assert str(path.relative_to(ROOT)) in only.split(", "), f"{inside} imports {module}; only {only} may"
@@ -119,3 +122,15 @@ def test_no_module_changes_the_environment_when_it_is_imported():
     command = [sys.executable, "-c", CHANGES, *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_public_names_are_imported_when_they_are_asked_for():
+    code = "import sys, dlgm_jax.types; print(sorted({'sklearn', 'orbax', 'scipy'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert set(dlgm_jax.__all__) == {name for names in dlgm_jax._HOMES.values() for name in names}
+    for name in dlgm_jax.__all__:
+        assert getattr(dlgm_jax, name) is not None
+    assert set(dlgm_jax.__all__) <= set(dir(dlgm_jax))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = dlgm_jax.nothing

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlgm_jax.data.inputs import FORMATS, looks_like, open_input
 from dlgm_jax.data.source import Reading, Source, in_memory
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 from tests.fuzz_stage import Case
 
 MARK = b"\xef\xbb\xbf"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from dlgm_jax.data import compact
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 FRAMES = ("dlgm_jax", "tests")
 BETWEEN = b"|--|"  # the members of an archive that is yet to be packed

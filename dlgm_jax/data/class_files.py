@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, id_columns, naming
-from dlgm_jax.data.corpus import listed, quantity, shown
 from dlgm_jax.data.labels import MISSING, NUMBER, class_of
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
 from dlgm_jax.data.text import Text, Texts
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, quantity, shown
 
 OF_TABLES = (",", "\t", ";")  # one of these in every line makes a table
 OTHERS = ("::", "|")  # these may divide the fields of a table too, or be part of a label

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from dlgm_jax.data.corpus import listed, shown
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, shown
 
 TYPED = re.compile(r"(.+):(?:token|token_seq|float|float_seq)")  # `user_id:token` of RecBole's files
 

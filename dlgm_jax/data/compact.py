@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import BLOCK, Corpus, Documents, check_words, reason, shown
+from dlgm_jax.data.corpus import BLOCK, Corpus, Documents, check_words
 from dlgm_jax.data.source import Part, Reading, Source, read_words
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, reason, shown
 
 FORM = "dlgm-jax corpus 1"
 SHARD = 2**26  # entries after which a new shard begins

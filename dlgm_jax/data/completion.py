@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus, Documents
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 Split = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 

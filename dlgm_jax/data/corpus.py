@@ -1,9 +1,8 @@
 """A corpus: sparse counts, the words of the columns, the names of the rows."""
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 BLOCK = 20_000  # documents that are looked at together where not all are
 MAX_COUNT = np.iinfo(np.int32).max
@@ -137,30 +136,6 @@ class Corpus(Documents):
         for part in (self.counts.indptr, self.counts.indices, self.counts.data):
             digest.update(np.ascontiguousarray(part, "<i8" if self.whole else "<f8").tobytes())
         return digest.hexdigest()
-
-
-def shown(text: str) -> str:
-    """What was found, short enough for one line: 40 characters, or 10 of those that are written as long escapes."""
-    whole = [repr(text if len(text) <= most else text[:most] + "...") for most in (40, 10)]
-    return whole[0] if len(whole[0]) <= 100 else whole[1]
-
-
-def reason(error: Exception) -> str:
-    """What an error of another library says, on one line and not too long."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(c if c.isprintable() else "?" for c in text[:300])
-
-
-def quantity(number: int, noun: str) -> str:
-    """A number of things for people: 1 epoch, 1,200 documents, 2 queries, 1 latent dimension."""
-    plural = re.sub(r"(?<![aeiou])y$", "ie", re.sub(r"(s|x|sh)$", r"\1e", noun)) + "s"
-    return f"{number:,} {noun if number == 1 else plural}"
-
-
-def listed(names: Iterable[str], most: int = 8) -> str:
-    """Names by commas, up to `most` of them, such that they fit one line."""
-    texts = [name if name.isprintable() and 0 < len(name) <= 40 else shown(name) for name in names]
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def check_words(vocabulary: Sequence[str]) -> None:

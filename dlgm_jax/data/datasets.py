@@ -18,7 +18,7 @@ from dlgm_jax.data.places import check_writable
 from dlgm_jax.data.source import Reading, in_memory
 from dlgm_jax.data.text import Text, count_words
 from dlgm_jax.data.words import Words
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 DOWNLOAD_TIMEOUT = 20  # seconds without a byte
 

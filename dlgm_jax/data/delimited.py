@@ -7,10 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from dlgm_jax.data.corpus import quantity, reason, shown
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, quantity, reason, shown
 
 COMMA, COLONS = ",", "::"
 DELIMITERS = {COMMA: "comma", "\t": "tab", ";": "semicolon", COLONS: "double colon", "|": "bar"}

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.text import Text, count_words
 from dlgm_jax.data.words import ASCII_WORD, words_by
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 # A fixed list, not what pyproject.toml lists: one more dependency must not change the corpus and every figure of it.
 LIBRARIES = (

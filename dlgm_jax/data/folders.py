@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlgm_jax.data.corpus import quantity, shown
 from dlgm_jax.data.lines import OPENED, SURROGATE, first_bytes
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, quantity, shown
 
 TEXT = ".txt"
 SYSTEM = frozenset(("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information"))

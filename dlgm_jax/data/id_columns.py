@@ -3,10 +3,9 @@
 from collections.abc import Collection
 
 from dlgm_jax.data import columns, delimited
-from dlgm_jax.data.corpus import listed
 from dlgm_jax.data.delimited import Table
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed
 
 CALLED = frozenset(("id", "document", "doc", "cell", "barcode", "name"))  # in small letters
 UNNAMED = ("", "unnamed: 0")  # the heading of the numbers of rows, also where pandas wrote a table that it had read

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from dlgm_jax.data import compact, delimited
-from dlgm_jax.data.corpus import Corpus, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.folders import survey
 from dlgm_jax.data.formats import (
     dense,
@@ -30,7 +30,7 @@ from dlgm_jax.data.lines import beginning, first_bytes, lines, packing
 from dlgm_jax.data.signatures import no_text, signature
 from dlgm_jax.data.source import EVERYTHING, Part, Reading, Source
 from dlgm_jax.data.text import Texts, is_json, read_texts
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 FORMATS: dict[str, Any] = {  # in the order in which an input is asked whether it is one
     "compact": compact,

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgm_jax.data.corpus import shown
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 MISSING = frozenset(("NA", "N/A", "NaN", "nan", "NULL", "null", "<NA>", r"\N"))  # of programs that write tables of text
 # A number with zeros in front may be a code, in which they count: it is a class by how it is written.

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from dlgm_jax.data.corpus import reason, shown
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, reason, shown
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 OPENED: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.formats.pairs import number as whole_number
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 CODE = re.compile(r"[0-9EV][0-9]{2,4}\.?[0-9]{0,2}")
 HEADING = re.compile(r"([1-9][0-9]*)(\.[0-9]+)*\s+\S")

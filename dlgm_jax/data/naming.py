@@ -5,9 +5,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, id_columns
-from dlgm_jax.data.corpus import listed, quantity, shown
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, quantity, shown
 
 TITLES = ("name", "title")  # a column that is called so holds the names, wherever it stands
 

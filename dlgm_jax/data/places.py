@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 
 def in_utf8(path: Path) -> str:

@@ -13,7 +13,7 @@ import scipy.sparse
 
 from dlgm_jax.data.corpus import BLOCK, Corpus, check_distinct
 from dlgm_jax.data.lines import OPENED, lines
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 EVERYTHING = "everything"  # the split of an input that has none
 SPLITS = {"train": "train", "training": "train", "test": "test", "val": "validation", "valid": "validation"}

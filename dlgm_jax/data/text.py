@@ -8,13 +8,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlgm_jax.data.corpus import Corpus, listed, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.folders import Survey, name_of, survey
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import OPENED, SURROGATE, lines, stem
 from dlgm_jax.data.source import EVERYTHING, Document, Reading, Source, in_memory, parts, split_of
 from dlgm_jax.data.words import ENGLISH, stop_words
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, shown
 
 OTHERS = "\n"  # no word is written so
 EMPTY_LINE = re.compile(r"\r?\n\r?\n")

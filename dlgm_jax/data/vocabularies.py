@@ -4,11 +4,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from dlgm_jax.data.corpus import check_distinct, shown
+from dlgm_jax.data.corpus import check_distinct
 from dlgm_jax.data.lines import OPENED, first_bytes, lines, stem
 from dlgm_jax.data.signatures import signature
 from dlgm_jax.data.source import Reading, beside
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 WHOLE = re.compile(r"([0-9]{1,18})(\.0*)?")
 COMMA = re.compile(r"[^,]*,\s*[0-9]+|[0-9]+\s*,[^,]*")  # a row of a table

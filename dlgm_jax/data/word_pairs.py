@@ -8,9 +8,8 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from dlgm_jax.data.corpus import reason, shown
 from dlgm_jax.data.lines import lines
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, reason, shown
 
 SCWS_FIELDS, SCWS_RATING = 18, 7
 SHOWN = 12  # names of columns in a message

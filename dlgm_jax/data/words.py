@@ -12,9 +12,8 @@ from typing import Any
 import regex
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.lines import lines
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 ASCII_WORD = r"\b[a-z][a-z]+\b"  # of `docstrings`, of every recipe, and of corpora that name no pattern
 WORD = r"\b\p{L}[\p{L}\p{M}\p{Join_C}]+\b"  # two letters and more of any alphabet, with marks (as in Hindi) and joiners

@@ -18,6 +18,7 @@ from dlgm_jax.types import Array, Gaussian
 
 EVALUATIONS_PER_STEP = 2
 DRAWS = 100  # of z, for the token information
+WORDS_A_DRAW = 16  # words whose scores are taken at each draw of z, for the token information
 FIRST_STEP, DECAY = 0.7, 1.5  # step i moves by 0.7 * 1.5 / (1.5 + i) of the way
 TOKEN_RADIUS = 0.5  # a step may change the log-probabilities of tokens by so many nats (root mean square)
 NOISE = 3.0  # standard deviations of a pair: a bound that falls by more, and by half its difference, is worse

@@ -9,18 +9,12 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from dlgm_jax.learning.checkpoints import Checkpoints
-from dlgm_jax.learning.scoring import Scores
-from dlgm_jax.learning.sharding import same
+from dlgm_jax.errors import BadInput, NonFinite, Stopped
 from dlgm_jax.learning.steps import Info, State
-from dlgm_jax.types import Array, BadInput, Batch, NonFinite, Params
+from dlgm_jax.types import Array, Batch, Params
 
 Step = Callable[[State, Batch, Array], tuple[State, Info]]
 NAMED = 5  # documents of a batch, or arrays, that a message names
-
-
-class Stopped(Exception):
-    """Someone asked the run to stop; what is saved goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,34 @@ class Progress:
         return self.elbo / max(self.words, 1)
 
 
+class Scores(Protocol):
+    """What is asked of the scores of validation documents."""
+
+    @property
+    def perplexity_refined(self) -> float:
+        """The lower, the better the epoch."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """What is asked of a folder of checkpoints; saving may end later."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        ...
+
+    def save(self, number: int, tree: Any, progress: dict[str, Any]) -> None:
+        """Begins to write arrays and what stands beside them."""
+
+    def wait(self) -> None:
+        """Waits until all is written."""
+
+    def latest(self) -> int | None:
+        """The number of the newest."""
+        ...
+
+
 class Watcher(Protocol):
     """Who is told what happens."""
 
@@ -62,7 +84,7 @@ class Watcher(Protocol):
     def skipped(self, message: str) -> None:
         """A step was not finite, and changed nothing."""
 
-    def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
+    def validated(self, epoch: int, scores: Any, elbo_per_word: float) -> None:
         """An epoch is done and the validation documents are scored."""
 
 
@@ -201,36 +223,6 @@ def fit(
         save()
     checkpoints.wait()
     return state, progress
-
-
-def restore(like: Any, checkpoints: Checkpoints, best: Checkpoints) -> tuple[State | None, Progress, list[str]]:
-    """The newest whole checkpoint whose best model is whole too, in the form of `like`; None when there is no
-    checkpoint at all. Then how far it is, and a line on each newer one that is damaged.
-
-    Raises BadInput, and changes nothing, when all are damaged, or when there was a run that left none.
-    """
-    damaged = []
-    for number in reversed(checkpoints.numbers()):
-        try:
-            state, stored = checkpoints.restore(number, like)
-            progress = Progress.from_json(stored, checkpoints.folder / str(number))
-            if progress.best_epoch:
-                best.verify(progress.best_epoch)
-        except BadInput as error:
-            damaged.append(str(error))
-            continue
-        if not same(str(number)):  # which also waits, before anything goes that others may still look at
-            raise BadInput(f"{checkpoints.folder}: expected the checkpoint of the first process, found {number} here")
-        checkpoints.forget_after(number)
-        best.forget_after(progress.epoch)
-        return state, progress, damaged
-    if damaged:
-        raise BadInput(f"{damaged[0]}; and no whole one before it: begin anew in another --workdir")
-    if len(checkpoints.folders()) > 1 or any(int(path.name) > 1 for path in best.folders()):
-        raise BadInput(f"{checkpoints.folder}: expected a whole checkpoint of the run that was here, found none")
-    checkpoints.forget_after(0)
-    best.forget_after(0)
-    return None, Progress(), []
 
 
 def not_finite(info: Info, batch: Batch, names: Callable[[np.ndarray], Sequence[str]]) -> str:

@@ -10,11 +10,11 @@ import optax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from dlgm_jax.collectives import DATA, VOCAB, agreed, gathered, summed
+from dlgm_jax.devices import meshes
+from dlgm_jax.devices.collectives import DATA, VOCAB, agreed, gathered, summed
 from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.features import drop_words
-from dlgm_jax.learning import sharding
-from dlgm_jax.learning.refinement import Refinement, refine_batch
+from dlgm_jax.inference.batched import Refinement, refine_batch
 from dlgm_jax.types import Array, Batch, Gaussian, Model, Params
 
 
@@ -78,7 +78,7 @@ def algorithm1(
     On a `mesh` each device takes its documents and words, of a batch in blocks; gradients are summed once they are
     found, so nothing crosses `data` before. The optimiser then moves each array, and each element of it, by itself.
     """
-    data, vocab = (sharding.axis(mesh, name) for name in (DATA, VOCAB))
+    data, vocab = (meshes.axis(mesh, name) for name in (DATA, VOCAB))
     loss = partial(batch_loss, model, length_weighting=length_weighting)
 
     def guess_loss(phi, theta, features, *data):
@@ -127,7 +127,7 @@ def algorithm1(
         stepped = State(params, moments, count + 1)
         return stepped, Info(elbo, summed(jnp.sum(batch.length), data), whole, gathered(bounds, data), finite)
 
-    return sharding.over(mesh, step, gives=lambda share: (share, P()), donate_argnums=0)
+    return meshes.over(mesh, step, gives=lambda share: (share, P()), donate_argnums=0)
 
 
 def batch_loss(

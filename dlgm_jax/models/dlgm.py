@@ -12,17 +12,15 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from dlgm_jax import networks, sparse
-from dlgm_jax.collectives import logsumexp_across, shared, summed
+from dlgm_jax.devices.collectives import logsumexp_across, shared, summed
 from dlgm_jax.distributions import gaussian
 from dlgm_jax.inference import elbo as bounds
 from dlgm_jax.inference import fisher
 from dlgm_jax.inference import refine as refinement
-from dlgm_jax.inference.fisher import Information
+from dlgm_jax.inference.fisher import WORDS_A_DRAW, Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
 from dlgm_jax.types import Array, Batch, Csr, Evidence, Gaussian, Model, Params, Phi, Theta
-
-WORDS_A_DRAW = 16  # words whose scores are taken at each draw of z, for the token information
 
 
 def init_params(

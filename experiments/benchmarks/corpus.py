@@ -18,13 +18,12 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from dlgm_jax.data.corpus import quantity
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, quantity
 from experiments import prepare
-from experiments.assembly import TRAIN, assemble, prepare_runtime
 from experiments.benchmarks import measure
-from experiments.command import parse, run_main
-from experiments.config import Config
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.workdir.assembly import TRAIN, assemble, prepare_runtime
 
 OWN_FLAGS = {
     "documents": ("200000,2000000", "documents of the corpora that are compared"),

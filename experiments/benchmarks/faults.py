@@ -25,12 +25,12 @@ import numpy as np
 from tqdm import tqdm
 
 from dlgm_jax import load_run
+from dlgm_jax.errors import BadInput
 from dlgm_jax.learning import loop
-from dlgm_jax.learning.checkpoints import Checkpoints
-from dlgm_jax.types import BadInput
+from dlgm_jax.storage.checkpoints import Checkpoints
 from experiments import prepare, train
 from experiments.benchmarks import measure
-from experiments.command import parse, run_main
+from experiments.flags.command import parse, run_main
 
 OWN_FLAGS = {
     "kills": (50, "how often a process is killed by SIGKILL, a fifth of them while it builds a corpus"),

@@ -9,14 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dlgm_jax.data.corpus import quantity
+from dlgm_jax.errors import quantity
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.models.dlgm import init_params, log_probs, potentials
-from experiments.assembly import choose_precision, prepare_runtime
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
-from experiments.command import parse, run_main
-from experiments.config import Config
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.workdir.assembly import choose_precision, prepare_runtime
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),

@@ -2,18 +2,16 @@
 
 import gc
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from dlgm_jax.data.corpus import quantity
+from dlgm_jax.errors import quantity
+from experiments.workdir.surroundings import surroundings
 
 OWN_FLAGS = {
     "repeats": (7, "timed runs of each candidate; the medians are shown"),
@@ -34,25 +32,6 @@ def alternate(candidates: dict[str, Callable[[], Any]], repeats: int) -> dict[st
             seconds[name].append(time.perf_counter() - began)
     gc.collect()
     return {name: float(np.median(times)) for name, times in seconds.items()}
-
-
-def surroundings() -> dict[str, Any]:
-    """Versions, threads and devices."""
-    versions = {}
-    for package in ("jax", "jaxlib", "numpy", "torch"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    devices = jax.devices()
-    return {
-        "python": platform.python_version(),
-        "versions": versions,
-        "processor": _processor(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "devices": f"{len(devices)} {devices[0].device_kind}",
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -93,11 +72,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
     return "-" if value is None else str(value)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())

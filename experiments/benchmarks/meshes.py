@@ -15,17 +15,18 @@ import numpy as np
 from jax.sharding import Mesh
 
 from dlgm_jax import features
-from dlgm_jax.collectives import DATA, VOCAB
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import quantity
-from dlgm_jax.learning import sharding, steps
+from dlgm_jax.devices import meshes
+from dlgm_jax.devices.collectives import DATA, VOCAB
+from dlgm_jax.errors import quantity
+from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import dlgm
-from experiments import hosts
-from experiments.assembly import prepare_runtime, training_refinement
 from experiments.benchmarks import measure
 from experiments.benchmarks.scaling import random_corpus
-from experiments.command import parse, run_main
-from experiments.config import Config
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.workdir import hosts
+from experiments.workdir.assembly import prepare_runtime, training_refinement
 
 OWN_FLAGS = {
     "devices": (0, "virtual devices of this process, where it is a CPU; 0: as there are"),
@@ -51,15 +52,15 @@ def main(argv: list[str]) -> None:
     jax.config.update("jax_enable_x64", command.own["float64"])
     prepare_runtime()
     asked = command.own["meshes"].split(";")
-    meshes = {"one device": None} | {text: sharding.mesh(text, config.batch_size) for text in asked}
+    by_name = {"one device": None} | {text: meshes.mesh(text, config.batch_size) for text in asked}
     where = measure.destination("meshes", command.own["output"])
     print(
-        f"{quantity(number, 'step')} of {config.name}, B={config.batch_size}, V={vocab:,} on {', '.join(meshes)}.",
+        f"{quantity(number, 'step')} of {config.name}, B={config.batch_size}, V={vocab:,} on {', '.join(by_name)}.",
         flush=True,
     )
     traces: dict[str, np.ndarray] = {}
     rows = []
-    for name, mesh in meshes.items():
+    for name, mesh in by_name.items():
         traces[name], row = trained(config, mesh, vocab, documents, number)
         away = np.abs(traces[name] / traces["one device"] - 1)
         rows.append({"mesh": name, "away, 10 steps": away[:10].max(), "away, all": away.max()} | row)
@@ -73,8 +74,8 @@ def trained(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The ELBO before each of some steps, in nats; bytes on the first device, and seconds."""
     corpus, size = random_corpus(documents, vocab), config.batch_size
-    sharding.check(mesh, size, vocab)
-    axis = sharding.axis(mesh, VOCAB)
+    meshes.check(mesh, size, vocab)
+    axis = meshes.axis(mesh, VOCAB)
     read = features.reader("tfidf", np.ones(vocab), vocab_axis=axis)
     widths = {"generative_widths": config.generative_widths, "inference_widths": config.inference_widths}
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32  # type: ignore[attr-defined]
@@ -82,13 +83,13 @@ def trained(
     optimiser = steps.adam(0.003)
     how = {"refinement": training_refinement(config), "input_dropout": config.input_dropout}
     step = steps.algorithm1(model, optimiser, mesh=mesh, **how)
-    state = sharding.made(mesh, partial(steps.init_state, model, optimiser, jax.random.key(0), vocab))
+    state = meshes.made(mesh, partial(steps.init_state, model, optimiser, jax.random.key(0), vocab))
     sizes = batches.padded_sizes(size // (mesh.shape[DATA] if mesh else 1), corpus)
-    blocks = sharding.blocks(mesh) if mesh else None
+    blocks = meshes.blocks(mesh) if mesh else None
     key, trace, seconds, used = jax.random.key(1), [], [], {}
     epochs = (batches.epoch_batches(corpus, size, seed=0, epoch=n, sizes=sizes, blocks=blocks) for n in count(1))
     for batch in islice(chain.from_iterable(epochs), number):
-        ready = sharding.placed(batch, mesh) if mesh else batch
+        ready = meshes.placed(batch, mesh) if mesh else batch
         if not used:
             needs = step.lower(state, ready, key).compile().memory_analysis()
             used = {"on the way, MB a device": needs.temp_size_in_bytes / 1e6}

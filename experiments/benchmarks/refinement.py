@@ -15,14 +15,16 @@ import numpy as np
 from tqdm import tqdm
 
 from dlgm_jax.data import batches
-from dlgm_jax.learning import refinement, steps
-from dlgm_jax.learning.scoring import perplexity, scorer
+from dlgm_jax.evaluation.perplexity import perplexity
+from dlgm_jax.evaluation.scoring import scorer
+from dlgm_jax.inference import batched
+from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import init_params, log_likelihood
 from dlgm_jax.types import Evidence
-from experiments.assembly import SCORE, TRAIN, Assembly, assemble, choose_precision, prepare_runtime
 from experiments.benchmarks import measure, peers
-from experiments.command import parse, run_main
-from experiments.config import Config
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.workdir.assembly import SCORE, TRAIN, Assembly, assemble, choose_precision, prepare_runtime
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "epochs": ("1,10,40", "epochs after which refinement is judged; empty: only times are taken"),
@@ -111,7 +113,7 @@ def quality(
     config = replace(config, model=None, generative_widths=WIDTHS[name], valid_size=num_documents)
     assembly = assemble(config.resolved())
     optimiser = assembly.optimiser()
-    step = steps.algorithm1(assembly.model, optimiser, refinement=refinement.preconditioned(5))
+    step = steps.algorithm1(assembly.model, optimiser, refinement=batched.preconditioned(5))
     state, judge = assembly.init_state(), Judge(assembly, num_samples)
     for epoch in tqdm(range(1, max(epochs) + 1), desc=name, unit="epoch"):
         for batch in assembly.training_batches(epoch):
@@ -127,8 +129,8 @@ class Judge:
 
     def __init__(self, assembly: Assembly, num_samples: int):
         self.assembly = assembly
-        ways = {f"Adam {ADAM}": refinement.adam(ADAM)}
-        ways |= {f"fisher {n}": refinement.preconditioned(n // 2) for n in FISHER}
+        ways = {f"Adam {ADAM}": batched.adam(ADAM)}
+        ways |= {f"fisher {n}": batched.preconditioned(n // 2) for n in FISHER}
         self.scorers = {
             way: scorer(assembly.model, refinement=how, num_samples=num_samples) for way, how in ways.items()
         }

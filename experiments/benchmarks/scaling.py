@@ -16,14 +16,16 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from dlgm_jax import features
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import Corpus, quantity
-from dlgm_jax.learning import refinement, steps
+from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.errors import quantity
+from dlgm_jax.inference import batched
+from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import dlgm, init_params
 from dlgm_jax.types import Evidence, Gaussian, Model
-from experiments.assembly import choose_precision, prepare_runtime, training_refinement
 from experiments.benchmarks import measure
-from experiments.command import parse, run_main
-from experiments.config import Config
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.workdir.assembly import choose_precision, prepare_runtime, training_refinement
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "repeats": (3, "timed runs of each candidate; the medians are shown"),
@@ -63,13 +65,13 @@ def main(argv: list[str]) -> None:
     measure.report(where, tables, own | {"precision": config.precision})
 
 
-def step_row(shape: dict[str, int], how: refinement.Refinement, repeats: int) -> dict[str, Any]:
+def step_row(shape: dict[str, int], how: batched.Refinement, repeats: int) -> dict[str, Any]:
     """Time of one step, and its memory as compiled: parameters, moments, batch and all that is made on the way."""
     run, memory = prepared(shape, how)
     return shape | {"ms": 1000 * measure.alternate({"step": run}, repeats)["step"], "MB": memory / 1e6}
 
 
-def prepared(shape: dict[str, int], how: refinement.Refinement):
+def prepared(shape: dict[str, int], how: batched.Refinement):
     """A step of a random model on random documents, ready to run, and its memory in bytes."""
     state, step = _trainer(shape, how)
     corpus = random_corpus(shape["B"], shape["V"])
@@ -87,7 +89,7 @@ def prepared(shape: dict[str, int], how: refinement.Refinement):
     return run, total - used.alias_size_in_bytes
 
 
-def epoch_row(num_documents: int, how: refinement.Refinement, repeats: int) -> dict[str, Any]:
+def epoch_row(num_documents: int, how: batched.Refinement, repeats: int) -> dict[str, Any]:
     """Seconds of an epoch, batches made on the host included."""
     state, step = _trainer(BASE, how)
     corpus = random_corpus(num_documents, BASE["V"])
@@ -103,7 +105,7 @@ def epoch_row(num_documents: int, how: refinement.Refinement, repeats: int) -> d
     return {"D": num_documents, "seconds": seconds, "documents / s": num_documents / seconds}
 
 
-def device_rows(how: refinement.Refinement, repeats: int) -> Iterator[dict[str, Any]]:
+def device_rows(how: batched.Refinement, repeats: int) -> Iterator[dict[str, Any]]:
     """The documents of a batch spread over as many devices as divide B; nothing is sent between them."""
     B, V, K, H = BASE.values()
     model = dlgm(lambda counts: counts, latent_dim=K, generative_widths=(H, H))
@@ -120,11 +122,11 @@ def device_rows(how: refinement.Refinement, repeats: int) -> Iterator[dict[str, 
         yield {"devices": number, "ms": 1000 * seconds}
 
 
-def _refine(model: Model, how: refinement.Refinement, theta, psi, evidence, keys):
-    return refinement.refine_batch(how, model, theta, psi, evidence, keys, jax.random.key(3))
+def _refine(model: Model, how: batched.Refinement, theta, psi, evidence, keys):
+    return batched.refine_batch(how, model, theta, psi, evidence, keys, jax.random.key(3))
 
 
-def _trainer(shape: dict[str, int], how: refinement.Refinement):
+def _trainer(shape: dict[str, int], how: batched.Refinement):
     widths = (shape["H"],) * 2 if shape["H"] else ()
     idf = jnp.ones(shape["V"])
     model = dlgm(partial(features.batch_tfidf, idf=idf), latent_dim=shape["K"], generative_widths=widths)

@@ -14,15 +14,23 @@ import numpy as np
 import optax
 
 from dlgm_jax.features import reader
+from dlgm_jax.inference import batched
 from dlgm_jax.inference.elbo import elbo
-from dlgm_jax.learning import refinement, steps
+from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import infer
 from dlgm_jax.types import Array, Batch, Params
-from experiments.assembly import TRAIN, Assembly, assemble, choose_precision, prepare_runtime, training_refinement
 from experiments.benchmarks import measure, peers
 from experiments.benchmarks.refinement import WIDTHS
-from experiments.command import parse, run_main
-from experiments.config import Config
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
+from experiments.workdir.assembly import (
+    TRAIN,
+    Assembly,
+    assemble,
+    choose_precision,
+    prepare_runtime,
+    training_refinement,
+)
 
 OWN_FLAGS = measure.OWN_FLAGS | {
     "fisher_M": ("7,13", "values of M for the fisher refiner, odd"),
@@ -47,11 +55,11 @@ def main(argv: list[str]) -> None:
     measure.report(where, {"Milliseconds of a training step": rows}, own)
 
 
-def times(config: Config, name: str, ways: dict[str, refinement.Refinement], repeats: int) -> Iterator[dict[str, Any]]:
+def times(config: Config, name: str, ways: dict[str, batched.Refinement], repeats: int) -> Iterator[dict[str, Any]]:
     """A row for each kind of step; all of one decoder are timed in turns."""
     assembly = assemble(replace(config, model=None, generative_widths=WIDTHS[name]).resolved())
     batch = next(iter(assembly.training_batches(1)))
-    ours = {"ours M=1": refinement.adam(0)} | ways
+    ours = {"ours M=1": batched.adam(0)} | ways
     candidates = {label: _ours(assembly, batch, how) for label, how in ours.items()}
     candidates |= {"plain dense M=1": _plain(assembly, batch)} | _torch(assembly, batch)
     found = measure.alternate(candidates, repeats)
@@ -60,7 +68,7 @@ def times(config: Config, name: str, ways: dict[str, refinement.Refinement], rep
         yield row | {"ms": 1000 * seconds, "/ plain M=1": seconds / found["plain dense M=1"]}
 
 
-def _ours(assembly: Assembly, batch: Batch, how: refinement.Refinement):
+def _ours(assembly: Assembly, batch: Batch, how: batched.Refinement):
     step = steps.algorithm1(assembly.model, assembly.optimiser(), refinement=how)
     return _repeated(step, assembly.init_state(), jax.tree.map(jnp.asarray, batch), assembly.key(TRAIN))
 

@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlgm_jax.data.corpus import shown
+from dlgm_jax.errors import BadInput, shown
 from dlgm_jax.features import reader
 from dlgm_jax.introspection.jacobian import jacobian_posterior
 from dlgm_jax.models.dlgm import infer, refine, token_information
-from dlgm_jax.types import Array, BadInput, Gaussian, Params
-from experiments.command import Command
+from dlgm_jax.types import Array, Gaussian, Params
 from experiments.findings.model import Learned
 from experiments.findings.vectors import listed, neighbours
-from experiments.page import Table
+from experiments.flags.command import Command
+from experiments.report.page import Table
 
 STEPS = 6  # of the fisher refiner for each context
 

@@ -8,17 +8,18 @@ import scipy.sparse
 
 from dlgm_jax import export
 from dlgm_jax.data import batches
-from dlgm_jax.data.corpus import Corpus, Documents, quantity, shown
+from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_labels
 from dlgm_jax.embeddings.neighbours import nearest, nearest_to
+from dlgm_jax.errors import BadInput, quantity, shown
+from dlgm_jax.evaluation.posteriors import corpus_posteriors, posterior
+from dlgm_jax.inference.batched import preconditioned
 from dlgm_jax.introspection.spectrum import units
-from dlgm_jax.learning.latents import corpus_posteriors, posterior
-from dlgm_jax.learning.refinement import preconditioned
-from dlgm_jax.types import BadInput, Gaussian
-from experiments.assembly import Assembly
-from experiments.command import Command
+from dlgm_jax.types import Gaussian
 from experiments.findings.model import Learned, pieces
-from experiments.page import Table
+from experiments.flags.command import Command
+from experiments.report.page import Table
+from experiments.workdir.assembly import Assembly
 
 STEPS = 5  # of the fisher refiner for each document
 SHOWN = 6  # documents

@@ -10,12 +10,12 @@ import numpy as np
 from dlgm_jax.data.word_pairs import RatedPair, read_analogies, read_pairs
 from dlgm_jax.embeddings.analogies import Accuracy, accuracy, cos_add, cos_mul, known_questions
 from dlgm_jax.embeddings.word_similarity import agreement, known_pairs, read_as_singulars, word_similarity
-from dlgm_jax.types import BadInput
-from experiments.command import Command
+from dlgm_jax.errors import BadInput
 from experiments.findings.contexts import contextual_rows, counted, posteriors
 from experiments.findings.model import Learned
-from experiments.page import Table
-from experiments.workdir import write_whole
+from experiments.flags.command import Command
+from experiments.report.page import Table
+from experiments.workdir.workdir import write_whole
 
 MISSING = "missing_words.txt"
 NAMED = 8  # missing words of a file that the note names

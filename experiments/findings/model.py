@@ -9,16 +9,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.words import words_of
 from dlgm_jax.embeddings.word_similarity import finder, spellings
+from dlgm_jax.errors import BadInput, shown
 from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
-from dlgm_jax.run import Run, load_run, read_config
-from dlgm_jax.types import Array, BadInput
-from experiments.assembly import CONTEXTS, DOCUMENTS, INTROSPECT, Assembly, assemble
-from experiments.command import Command
-from experiments.config import Config
-from experiments.workdir import check_corpus, origin
+from dlgm_jax.storage.run import Run, load_run, read_config
+from dlgm_jax.types import Array
+from experiments.flags.command import Command
+from experiments.flags.config import Config
+from experiments.workdir.assembly import CONTEXTS, DOCUMENTS, INTROSPECT, Assembly, assemble
+from experiments.workdir.workdir import check_corpus, origin
 
 
 @dataclass(frozen=True)

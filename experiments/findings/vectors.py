@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from dlgm_jax import export
-from dlgm_jax.data.corpus import quantity
 from dlgm_jax.embeddings.clusters import spectral_clusters
 from dlgm_jax.embeddings.neighbours import nearest, without_plurals
+from dlgm_jax.errors import quantity
 from dlgm_jax.introspection.spectrum import active_directions, directions, log_singular_values, near_duplicates
-from experiments import plots
-from experiments.command import Command
 from experiments.findings.model import Learned
-from experiments.page import Figure, Table
+from experiments.flags.command import Command
+from experiments.report import plots
+from experiments.report.page import Figure, Table
 
 SHOWN_DIRECTIONS, SHOWN_CLUSTERS, SHOWN_PAIRS = 12, 25, 6
 NAMED = 250  # words of the map that are written out

@@ -14,12 +14,12 @@ Time on 2 cores: 40 minutes a seed for --epochs=40 beside other work.
 from typing import Any
 
 from dlgm_jax.introspection.spectrum import active_directions
-from experiments.assembly import assemble
-from experiments.command import parse, run_main
-from experiments.page import Table
+from experiments.flags.command import parse, run_main
 from experiments.recipes import table1
 from experiments.recipes.fig2de import spectrum
-from experiments.sweep import FLAGS, Figures, Row, Sweep, config_of, over_seeds
+from experiments.recipes.sweep import FLAGS, Figures, Row, Sweep, config_of, over_seeds
+from experiments.report.page import Table
+from experiments.workdir.assembly import assemble
 
 OWN_FLAGS = FLAGS | table1.CORPORA | {"epochs": (80, "of each run")}
 

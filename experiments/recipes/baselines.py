@@ -29,14 +29,14 @@ import numpy as np
 
 from dlgm_jax.data import compact, datasets
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.learning.scoring import SMOOTHING, corpus_perplexity, perplexity, unigram_baseline
-from experiments.assembly import assemble
-from experiments.command import parse, run_main
+from dlgm_jax.evaluation.perplexity import SMOOTHING, corpus_perplexity, perplexity, unigram_baseline
 from experiments.findings import lda
-from experiments.keys import digest
-from experiments.page import Table
+from experiments.flags.command import parse, run_main
 from experiments.recipes import table1
-from experiments.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, over_seeds
+from experiments.recipes.keys import digest
+from experiments.recipes.sweep import FLAGS, SMALL, Figures, Row, Sweep, config_of, over_seeds
+from experiments.report.page import Table
+from experiments.workdir.assembly import assemble
 
 OWN_FLAGS = FLAGS | {"dataset": ("20news", "the NVDM folder, 20news, which scikit-learn fetches, or a prepared folder")}
 SCORED = ("validation", "test")

@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from dlgm_jax.data.corpus import quantity
-from dlgm_jax.run import Run, load_run
-from experiments.assembly import assemble, choose_precision
-from experiments.command import parse, run_main
-from experiments.config import Config
-from experiments.page import Table
+from dlgm_jax.errors import quantity
+from dlgm_jax.storage.run import Run, load_run
+from experiments.flags.command import parse, run_main
+from experiments.flags.config import Config
 from experiments.recipes import table1
+from experiments.recipes.sweep import FLAGS, Figures, Row, Sweep, both, decided, known, perplexities
 from experiments.recipes.table1 import OURS, OURS_BY_ROW, TRAINED
-from experiments.sweep import FLAGS, Figures, Row, Sweep, both, decided, known, perplexities
+from experiments.report.page import Table
+from experiments.workdir.assembly import assemble, choose_precision
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | table1.CORPORA
 LOG_LINEAR = {"model": 1} | OURS | TRAINED["M1"] | OURS_BY_ROW[1, "M1"]

@@ -18,17 +18,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from dlgm_jax.data import batches, datasets
-from dlgm_jax.data.corpus import Documents, quantity
+from dlgm_jax.data.corpus import Documents
 from dlgm_jax.embeddings.clusters import agreement_with_labels
 from dlgm_jax.embeddings.documents import label_scores, log_normalised_components, with_labels
-from dlgm_jax.learning.latents import corpus_posteriors, posterior
-from dlgm_jax.types import BadInput, Params
-from experiments.assembly import SCORE, Assembly, evaluation_refinement
-from experiments.command import Command, parse, run_main
+from dlgm_jax.errors import BadInput, quantity
+from dlgm_jax.evaluation.posteriors import corpus_posteriors, posterior
+from dlgm_jax.types import Params
 from experiments.evaluate import OF_POSTERIORS, finished
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import JUDGED, Row, Sweep
+from experiments.recipes.sweep import JUDGED, Row, Sweep
+from experiments.report.page import Table
+from experiments.workdir.assembly import SCORE, Assembly, evaluation_refinement
 
 OWN_FLAGS = JUDGED | {
     "input": (None, "documents with labels, in any form that prepare reads"),

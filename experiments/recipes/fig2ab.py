@@ -10,11 +10,11 @@ perplexities with M=100, and in fewer epochs. Time on 2 cores: as table1's half 
 
 import numpy as np
 
-from experiments.command import parse, run_main
-from experiments.page import Table
-from experiments.plots import plot_lines
+from experiments.flags.command import parse, run_main
 from experiments.recipes import table1
-from experiments.sweep import FLAGS, Figures, Sweep
+from experiments.recipes.sweep import FLAGS, Figures, Sweep
+from experiments.report.page import Table
+from experiments.report.plots import plot_lines
 
 OWN_FLAGS = FLAGS | table1.CORPORA
 SHOWN = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200)  # epochs of the table

@@ -15,13 +15,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from dlgm_jax.data import datasets
-from dlgm_jax.data.corpus import quantity
-from dlgm_jax.types import BadInput
-from experiments.command import parse, run_main
-from experiments.page import Table
-from experiments.plots import plot_lines
+from dlgm_jax.errors import BadInput, quantity
+from experiments.flags.command import parse, run_main
+from experiments.recipes.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities, summarised
 from experiments.recipes.table1 import TRAINED
-from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities, summarised
+from experiments.report.page import Table
+from experiments.report.plots import plot_lines
 
 OWN_FLAGS = FLAGS | {
     "input": (None, "raw texts"),

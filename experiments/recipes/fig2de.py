@@ -12,11 +12,11 @@ half on tf-idf.
 import numpy as np
 
 from dlgm_jax.introspection.spectrum import active_directions
-from experiments.command import parse, run_main
-from experiments.page import Table
-from experiments.plots import plot_spectra
+from experiments.flags.command import parse, run_main
 from experiments.recipes import table1
-from experiments.sweep import FLAGS, Figures, Sweep
+from experiments.recipes.sweep import FLAGS, Figures, Sweep
+from experiments.report.page import Table
+from experiments.report.plots import plot_spectra
 
 OWN_FLAGS = FLAGS | table1.CORPORA
 

@@ -17,18 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from dlgm_jax.data import compact, datasets
-from dlgm_jax.data.corpus import Documents, quantity
+from dlgm_jax.data.corpus import Documents
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_labels
+from dlgm_jax.errors import quantity
 from dlgm_jax.features import idf_for
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.sizes import by_size
-from experiments.assembly import INTROSPECT
-from experiments.command import Command, parse, run_main
 from experiments.evaluate import finished
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes.cells import labels_of, means
+from experiments.recipes.sweep import FLAGS, Row, Sweep
 from experiments.recipes.table1 import FISHER
-from experiments.sweep import FLAGS, Row, Sweep
+from experiments.report.page import Table
+from experiments.workdir.assembly import INTROSPECT
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | {
     "input": (None, "documents with labels, in any form that prepare reads"),

@@ -24,20 +24,21 @@ from collections.abc import Iterator
 import numpy as np
 
 from dlgm_jax.data.completion import Halves, Split, items, tokens
-from dlgm_jax.data.corpus import Corpus, quantity
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.embeddings.documents import truncated_svd
 from dlgm_jax.embeddings.ranking import Ranked, ndcg_at, popularity_scores, ranked, recall_at, svd_scores
-from dlgm_jax.learning.completion import Completion, corpus_scores, word_scores
-from dlgm_jax.learning.refinement import Refinement, adam
-from dlgm_jax.learning.scoring import unigram_log_likelihoods
-from dlgm_jax.types import BadInput, Params
-from experiments.assembly import COMPLETE, Assembly, evaluation_refinement
-from experiments.command import Command, parse, run_main
-from experiments.completion import by_unigram, completed, divided, ordered
+from dlgm_jax.errors import BadInput, quantity
+from dlgm_jax.evaluation.completion import Completion, corpus_scores, word_scores
+from dlgm_jax.evaluation.perplexity import unigram_log_likelihoods
+from dlgm_jax.inference.batched import Refinement, adam
+from dlgm_jax.types import Params
 from experiments.evaluate import OF_POSTERIORS, finished
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import JUDGED, Sweep
+from experiments.recipes.sweep import JUDGED, Sweep
+from experiments.report.completion import by_unigram, completed, divided, ordered
+from experiments.report.page import Table
+from experiments.workdir.assembly import COMPLETE, Assembly, evaluation_refinement
 
 OWN_FLAGS = JUDGED | {
     "input": (None, "the folder of MovieLens's tables"),

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.command import Command
 from experiments.findings.model import Learned, check, models_of
 from experiments.findings.model import folders_of as given_folders
+from experiments.flags.command import Command
+from experiments.recipes.sweep import Row, Sweep
 from experiments.recipes.table1 import FISHER
-from experiments.sweep import Row, Sweep
 
 MODELS: dict[str, dict[str, Any]] = {  # by the paper's names
     "1-M1-tfidf": {"model": 1, "M": 1},

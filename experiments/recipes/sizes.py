@@ -24,18 +24,18 @@ from dlgm_jax import DLGM
 from dlgm_jax.data import compact, datasets
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_labels
+from dlgm_jax.errors import BadInput
+from dlgm_jax.evaluation.perplexity import perplexity, unigram_log_likelihoods
 from dlgm_jax.features import idf_for
-from dlgm_jax.learning.scoring import perplexity, unigram_log_likelihoods
-from dlgm_jax.types import BadInput
 from experiments import train
-from experiments.command import Command, parse, run_main
-from experiments.config import FAST
 from experiments.evaluate import finished
 from experiments.findings import lda
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
+from experiments.flags.config import FAST
 from experiments.recipes.cells import labels_of, means
-from experiments.sweep import FLAGS, Figures, Sweep, known, summarised
-from experiments.workdir import Metrics
+from experiments.recipes.sweep import FLAGS, Figures, Sweep, known, summarised
+from experiments.report.page import Table
+from experiments.workdir.workdir import Metrics
 
 OWN_FLAGS = FLAGS | {
     "input": (None, "documents with labels, in any form that prepare reads"),
@@ -126,8 +126,8 @@ def printed_command(folder: Path, parts: dict[str, Corpus], seed: int) -> tuple[
         (line,) = Metrics(run).read("test")
         learned, assembly = finished(Command({}, {}), run)
         embedded = means(assembly, learned.params)
+        whole = {name: row for split in embedded for name, row in zip(assembly.splits[split].ids, embedded[split])}
     scores = [line["perplexity"], line["perplexity_refined"]]
-    whole = {document: row for split in embedded for document, row in zip(assembly.splits[split].ids, embedded[split])}
     return scores, {split: np.stack([whole[document] for document in part.ids]) for split, part in parts.items()}
 
 

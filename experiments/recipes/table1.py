@@ -28,10 +28,10 @@ from typing import Any
 import numpy as np
 
 from dlgm_jax.data import datasets
-from dlgm_jax.types import BadInput
-from experiments.command import Command, parse, run_main
-from experiments.page import Table
-from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities
+from dlgm_jax.errors import BadInput
+from experiments.flags.command import Command, parse, run_main
+from experiments.recipes.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities
+from experiments.report.page import Table
 
 CORPORA = {
     "dataset": ("20news", "20 Newsgroups: the NVDM folder, or 20news, which scikit-learn fetches; empty: leave it out"),

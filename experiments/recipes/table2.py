@@ -19,13 +19,13 @@ from collections.abc import Iterable
 
 import jax
 
-from experiments.command import Command, parse, run_main
 from experiments.findings.contexts import contextual_vectors, counted
 from experiments.findings.model import Learned, models_of
 from experiments.findings.vectors import listed, neighbours
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import JUDGED, Sweep
+from experiments.recipes.sweep import JUDGED, Sweep
+from experiments.report.page import Table
 
 OWN_FLAGS = (
     JUDGED

@@ -26,13 +26,13 @@ from dlgm_jax.data.word_pairs import RatedPair, read_pairs
 from dlgm_jax.data.words import ASCII_WORD, words_by
 from dlgm_jax.embeddings.documents import lsa
 from dlgm_jax.embeddings.word_similarity import finder, word_similarity
-from dlgm_jax.types import BadInput
-from experiments.command import Command, parse, run_main
+from dlgm_jax.errors import BadInput
 from experiments.findings.judgements import in_context, singulars_note
 from experiments.findings.model import Learned, mean_jacobians
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import JUDGED, Sweep
+from experiments.recipes.sweep import JUDGED, Sweep
+from experiments.report.page import Table
 
 OWN_FLAGS = (
     JUDGED

@@ -19,17 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.medical import plain as without_dot
 from dlgm_jax.data.medical import read_coarse_groups, read_fine_groups
 from dlgm_jax.data.source import Reading
 from dlgm_jax.embeddings.medical import mrm_ccs
-from dlgm_jax.types import BadInput
-from experiments.command import parse, run_main
+from dlgm_jax.errors import BadInput, quantity
 from experiments.findings.model import mean_jacobians
-from experiments.page import Table
+from experiments.flags.command import parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import JUDGED, Sweep
+from experiments.recipes.sweep import JUDGED, Sweep
+from experiments.report.page import Table
 
 OWN_FLAGS = (
     JUDGED

@@ -10,10 +10,10 @@ figures differ less among the networks. Time on 2 cores: 46 minutes beside other
 
 import numpy as np
 
-from experiments.command import parse, run_main
-from experiments.page import Table
+from experiments.flags.command import parse, run_main
 from experiments.recipes import table1
-from experiments.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities
+from experiments.recipes.sweep import FLAGS, Figures, Row, Sweep, over_seeds, perplexities
+from experiments.report.page import Table
 
 OWN_FLAGS = FLAGS | table1.CORPORA | {"epochs": (40, "of each run")}
 PAPER = {  # RCV1: train and validation, by M, width and layers

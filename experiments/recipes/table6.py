@@ -17,18 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.formats import tables
 from dlgm_jax.embeddings.clusters import spectral_clusters
 from dlgm_jax.embeddings.neighbours import nearest
 from dlgm_jax.embeddings.ratings import mean_rating_neighbours, popularity_percentile, shared_share
-from dlgm_jax.types import BadInput
-from experiments.command import Command, parse, run_main
+from dlgm_jax.errors import BadInput, quantity
 from experiments.findings.model import Learned
 from experiments.findings.vectors import cluster_table, listed
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import JUDGED, Sweep
+from experiments.recipes.sweep import JUDGED, Sweep
+from experiments.report.page import Table
 
 OWN_FLAGS = JUDGED | {
     "input": (None, "the folder of MovieLens's tables"),

@@ -19,17 +19,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from dlgm_jax.data.corpus import quantity
 from dlgm_jax.data.formats import tables
 from dlgm_jax.embeddings.analogies import complete
 from dlgm_jax.embeddings.clusters import spectral_clusters
-from dlgm_jax.types import BadInput
-from experiments.command import Command, parse, run_main
+from dlgm_jax.errors import BadInput, quantity
 from experiments.findings.model import Learned, check, models_of
 from experiments.findings.vectors import cluster_table, listed
-from experiments.page import Table
+from experiments.flags.command import Command, parse, run_main
 from experiments.recipes import runs
-from experiments.sweep import FLAGS, Sweep
+from experiments.recipes.sweep import FLAGS, Sweep
+from experiments.report.page import Table
 
 OWN_FLAGS = {name: flag for name, flag in FLAGS.items() if name != "seeds"} | {
     "synthea": ("", "a folder of Synthea's tables"),

@@ -3,7 +3,8 @@ import pytest
 import scipy.sparse
 
 from dlgm_jax import BadInput, Corpus
-from dlgm_jax.data.corpus import listed, shown, split_validation
+from dlgm_jax.data.corpus import split_validation
+from dlgm_jax.errors import listed, shown
 from tests.conftest import as_corpus
 
 COUNTS = np.random.default_rng(0).poisson(0.7, (20, 6))

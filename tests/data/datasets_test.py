@@ -10,7 +10,7 @@ import pytest
 from dlgm_jax import BadInput
 from dlgm_jax.data import datasets, docstrings
 from dlgm_jax.data.formats import nvdm
-from dlgm_jax.learning.scoring import unigram_perplexity
+from dlgm_jax.evaluation.perplexity import unigram_perplexity
 
 DATA = Path(os.environ.get("DLGM_DATA", Path(__file__).parents[3] / "shared" / "data"))
 WORDS = "alpha beta gamma delta epsilon zeta theta iota kappa lambda"

@@ -1,9 +1,11 @@
 """From a Config to the pieces of a run."""
 
-from dlgm_jax.learning import refinement, scoring, steps
-from dlgm_jax.learning.refinement import chosen
-from experiments.assembly import assemble, described
-from experiments.config import Config
+from dlgm_jax.evaluation import scoring
+from dlgm_jax.inference import batched
+from dlgm_jax.inference.batched import chosen
+from dlgm_jax.learning import steps
+from experiments.flags.config import Config
+from experiments.workdir.assembly import assemble, described
 
 SETTINGS = {
     "M": 7,
@@ -37,7 +39,7 @@ def test_every_setting_arrives_where_it_belongs(nvdm_folder, monkeypatch):
 
         monkeypatch.setattr(module, name, record)
 
-    monkeypatch.setattr(refinement, "adam", lambda *settings: settings)
+    monkeypatch.setattr(batched, "adam", lambda *settings: settings)
     spy(steps, "algorithm1")
     spy(steps, "adam")
     spy(scoring, "scorer")
@@ -76,7 +78,7 @@ def test_the_work_of_refinement_is_said():
 def test_the_fisher_refiner_arrives_in_training_and_in_evaluation(nvdm_folder, monkeypatch):
     config = Config(dataset=str(nvdm_folder), valid_size=40, refiner="fisher", M=9, eval_refiner="fisher", eval_M=5)
     calls = []
-    monkeypatch.setattr(refinement, "preconditioned", lambda num_steps: calls.append(num_steps) or refinement.adam(1))
+    monkeypatch.setattr(batched, "preconditioned", lambda num_steps: calls.append(num_steps) or batched.adam(1))
     assembly = assemble(config.resolved())
     assembly.training_step()
     assembly.score_with()

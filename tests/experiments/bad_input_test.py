@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import PRESETS, Config
+from experiments.flags.config import PRESETS, Config
 from tests.experiments.conftest import SMALL
 
 ROOT = Path(__file__).parent.parent.parent

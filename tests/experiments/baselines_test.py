@@ -11,10 +11,9 @@ from scipy.special import betaln
 from scipy.stats import dirichlet
 from sklearn.decomposition import LatentDirichletAllocation
 
-from dlgm_jax.learning.scoring import perplexity, unigram_log_likelihoods, unigram_perplexity
-from experiments import sweep
+from dlgm_jax.evaluation.perplexity import perplexity, unigram_log_likelihoods, unigram_perplexity
 from experiments.findings import lda
-from experiments.recipes import baselines, table1
+from experiments.recipes import baselines, sweep, table1
 from tests import oracles
 from tests.conftest import as_corpus
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dlgm_jax import BadInput, init_params
-from experiments.assembly import assemble
 from experiments.benchmarks import jacobian, meshes, peers, refinement, scaling, step
-from experiments.config import Config
+from experiments.flags.config import Config
+from experiments.workdir.assembly import assemble
 
 ARGUMENTS = {
     refinement: ["--epochs=1", "--vocab=30", "--K=4", "--batch_size=50", "--documents=40", "--samples=2"],

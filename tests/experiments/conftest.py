@@ -10,9 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import evaluate, introspect, prepare, sweep, train, transform
-from experiments.command import run_main
-from experiments.page import Table, plain
+from experiments import evaluate, introspect, prepare, train, transform
+from experiments.flags.command import run_main
+from experiments.recipes import sweep
+from experiments.report.page import Table, plain
 
 SMALL = ["--K=3", "--generative_widths=8", "--inference_widths=8", "--batch_size=50", "--valid_size=40", "--eval_M=5"]
 PERPLEXITIES = {"validation": [1000.0, 800.0], "test": [1100.0, 900.0], "train": [700.0, 600.0]}  # of a run made up

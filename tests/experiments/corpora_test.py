@@ -8,8 +8,9 @@ import pytest
 import scipy.sparse
 
 from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.errors import BadInput
 from dlgm_jax.introspection.spectrum import units
-from dlgm_jax.types import BadInput, Gaussian
+from dlgm_jax.types import Gaussian
 from experiments.findings import corpora
 from tests.experiments.toys import asked, learned
 

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from dlgm_jax.learning import scoring
+from dlgm_jax.evaluation import scoring
 from dlgm_jax.learning.loop import Progress
-from experiments import dry_run, expected, train
-from experiments.assembly import Assembly, assemble
-from experiments.config import Config
-from experiments.expected import Seconds
+from experiments import train
+from experiments.flags.config import Config
+from experiments.workdir import dry_run, expected
+from experiments.workdir.assembly import Assembly, assemble
+from experiments.workdir.expected import Seconds
 from tests.experiments.conftest import SMALL
 
 SIZES = {"K": 3, "generative_widths": (8,), "inference_widths": (8,), "valid_size": 40, "eval_M": 5, "batch_size": 50}

@@ -10,7 +10,7 @@ import pytest
 from dlgm_jax import infer, load_run, refine, tfidf
 from dlgm_jax.data import compact
 from dlgm_jax.distributions.gaussian import sample
-from experiments.assembly import COMPLETE
+from experiments.workdir.assembly import COMPLETE
 from tests import oracles
 from tests.conftest import as_corpus
 from tests.experiments.toys import made

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from dlgm_jax import load_run
-from dlgm_jax.learning.checkpoints import Checkpoints
-from dlgm_jax.learning.loop import Stopped
-from experiments import train, workdir
-from experiments.locks import held
-from experiments.pauses import Pauses
+from dlgm_jax.errors import Stopped
+from dlgm_jax.storage.checkpoints import Checkpoints
+from experiments import train
+from experiments.workdir import workdir
+from experiments.workdir.locks import held
+from experiments.workdir.pauses import Pauses
 from tests.conftest import log_linear_corpus, write_nvdm
 from tests.experiments.conftest import SMALL, lines
 

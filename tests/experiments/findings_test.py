@@ -12,8 +12,8 @@ from dlgm_jax import infer, jacobian_posterior, normalised_counts, refine, tfidf
 from dlgm_jax.data.word_pairs import RatedPair
 from dlgm_jax.embeddings.analogies import accuracy, cos_add, cos_mul
 from dlgm_jax.embeddings.neighbours import nearest
+from dlgm_jax.errors import BadInput
 from dlgm_jax.features import FEATURES
-from dlgm_jax.types import BadInput
 from experiments.findings import contexts, judgements
 from experiments.findings.judgements import Files
 from tests.experiments.toys import KEY, WORDS, asked, learned

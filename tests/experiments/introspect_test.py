@@ -10,7 +10,7 @@ from dlgm_jax import jacobian_mean, load_run
 from dlgm_jax.embeddings.word_similarity import finder, word_similarity
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from experiments import introspect
-from experiments.assembly import INTROSPECT
+from experiments.workdir.assembly import INTROSPECT
 from tests.conftest import write_feat
 from tests.experiments.toys import made
 

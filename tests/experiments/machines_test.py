@@ -13,10 +13,10 @@ import jax
 import pytest
 
 from dlgm_jax.data import datasets, docstrings, places
-from dlgm_jax.types import BadInput
-from experiments import command as command_line
+from dlgm_jax.errors import BadInput
 from experiments import train
-from experiments.streams import Lasting, lasting
+from experiments.flags import command as command_line
+from experiments.workdir.streams import Lasting, lasting
 from tests.experiments.conftest import SMALL
 
 ROOT = Path(__file__).parent.parent.parent

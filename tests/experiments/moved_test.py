@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dlgm_jax.data import datasets
-from experiments import hosts
-from experiments.sweep import Sweep
+from experiments.recipes.sweep import Sweep
+from experiments.workdir import hosts
 from tests.conftest import log_linear_corpus, write_nvdm
 from tests.experiments.conftest import SMALL, lines
 from tests.experiments.resume_test import files

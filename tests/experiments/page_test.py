@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.page import WIDTH, Figure, Table, page, plain, shown
+from experiments.report.page import WIDTH, Figure, Table, page, plain, shown
 
 HOSTILE = "<script>alert(\"x\")</script> & 'more'"
 TABLE = Table("Title <i>", "note & more", ("word", "near", "number"), [(HOSTILE, "a, b", 3.14159), ("bank", "c", 1e4)])

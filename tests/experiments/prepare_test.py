@@ -8,9 +8,9 @@ import pytest
 
 from dlgm_jax.data import datasets
 from dlgm_jax.data.formats import nvdm
-from experiments.command import parse
-from experiments.config import FAST
-from experiments.locks import held
+from experiments.flags.command import parse
+from experiments.flags.config import FAST
+from experiments.workdir.locks import held
 from tests.conftest import as_corpus
 from tests.data.tables_test import movielens
 

@@ -9,12 +9,12 @@ import pytest
 from dlgm_jax import BadInput, Corpus, Params
 from dlgm_jax.data import compact, datasets
 from dlgm_jax.data.completion import halves, tokens
-from dlgm_jax.learning.checkpoints import Checkpoints
+from dlgm_jax.storage.checkpoints import Checkpoints
 from dlgm_jax.types import Dense
-from experiments.assembly import assemble
-from experiments.config import Config
+from experiments.flags.config import Config
 from experiments.recipes import cells, labels, ratings, sizes, table6
-from experiments.workdir import claim
+from experiments.workdir.assembly import assemble
+from experiments.workdir.workdir import claim
 from tests.conftest import write_nvdm
 
 

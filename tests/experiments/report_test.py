@@ -7,7 +7,7 @@ import re
 import pytest
 
 import experiments
-from dlgm_jax.data.corpus import quantity
+from dlgm_jax.errors import quantity
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from dlgm_jax import load_run
-from experiments.assembly import assemble
-from experiments.config import Config
+from experiments.flags.config import Config
+from experiments.workdir.assembly import assemble
 from tests.conftest import log_linear_corpus, write_nvdm
 from tests.experiments.conftest import SMALL, lines
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from dlgm_jax.learning.loop import Stopped
-from experiments import keys, sweep
-from experiments.command import parse
-from experiments.locks import in_turn
-from experiments.workdir import Metrics
+from dlgm_jax.errors import Stopped
+from experiments.flags.command import parse
+from experiments.recipes import keys, sweep
+from experiments.workdir.locks import in_turn
+from experiments.workdir.workdir import Metrics
 from tests.experiments.conftest import results, rows_of
 
 

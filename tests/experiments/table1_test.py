@@ -6,10 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import sweep
-from experiments.page import Table
-from experiments.recipes import annealing, best, fig2ab, table1, table5
-from experiments.sweep import Sweep
+from experiments.recipes import annealing, best, fig2ab, sweep, table1, table5
+from experiments.recipes.sweep import Sweep
+from experiments.report.page import Table
 from tests.experiments.conftest import results, rows_of
 
 

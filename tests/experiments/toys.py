@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from dlgm_jax import init_params, jacobian_mean, load_run
-from dlgm_jax.learning.checkpoints import Checkpoints
-from experiments.assembly import INTROSPECT, assemble
-from experiments.config import Config
+from dlgm_jax.storage.checkpoints import Checkpoints
 from experiments.findings.model import Learned, cut_by
-from experiments.workdir import claim
+from experiments.flags.config import Config
+from experiments.workdir.assembly import INTROSPECT, assemble
+from experiments.workdir.workdir import claim
 
 WORDS = ("river", "bank", "money", "loan", "fish", "new york")
 KEY = jax.random.key(3)

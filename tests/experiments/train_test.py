@@ -13,8 +13,8 @@ from dlgm_jax.data.corpus import split_validation
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.introspection.spectrum import log_singular_values
 from experiments import train
-from experiments.assembly import INTROSPECT, assemble
-from experiments.config import Config
+from experiments.flags.config import Config
+from experiments.workdir.assembly import INTROSPECT, assemble
 from tests.experiments.conftest import SMALL, lines
 
 ROOT = Path(__file__).parent.parent.parent

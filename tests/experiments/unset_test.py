@@ -7,9 +7,9 @@ import pytest
 
 from dlgm_jax.data import compact, datasets
 from dlgm_jax.sizes import FEWEST_STEPS, Sized, by_size
-from experiments import unset
-from experiments.command import parse
-from experiments.config import PRESETS, Config
+from experiments.flags import unset
+from experiments.flags.command import parse
+from experiments.flags.config import PRESETS, Config
 from experiments.train import OWN_FLAGS
 from tests.conftest import as_corpus
 from tests.experiments.conftest import SMALL

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dlgm_jax.errors import BadInput
 from dlgm_jax.introspection.spectrum import active_directions, directions, log_singular_values
-from dlgm_jax.types import BadInput
-from experiments import plots
 from experiments.findings import vectors
 from experiments.findings.model import pieces
+from experiments.report import plots
 from tests.experiments.toys import WORDS, learned
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from dlgm_jax import features
 from dlgm_jax.data import batches
-from dlgm_jax.learning import scoring, steps
-from dlgm_jax.learning.refinement import adam
+from dlgm_jax.evaluation import scoring
+from dlgm_jax.inference.batched import adam
+from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.types import Dense, Mlp, Params, Theta
 from tests.conftest import as_corpus, log_linear_corpus

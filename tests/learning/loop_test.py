@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from dlgm_jax import BadInput, NonFinite
+from dlgm_jax.evaluation.scoring import Scores
 from dlgm_jax.learning import loop
-from dlgm_jax.learning.checkpoints import Checkpoints
-from dlgm_jax.learning.scoring import Scores
 from dlgm_jax.learning.steps import Info, State
+from dlgm_jax.storage.checkpoints import Checkpoints
 from dlgm_jax.types import Batch
 
 BATCH = Batch(None, np.ones(4), np.arange(4), np.ones(4))

@@ -10,7 +10,8 @@ import pytest
 
 from dlgm_jax import elbo, features, infer, refine, tfidf, token_information
 from dlgm_jax.data import batches
-from dlgm_jax.learning import refinement, steps
+from dlgm_jax.inference import batched
+from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import dlgm
 from tests.conftest import as_corpus
 
@@ -27,7 +28,7 @@ def make(num_steps=0, optimiser=None, **settings):
     step = steps.algorithm1(
         model,
         optimiser,
-        refinement=refinement.adam(num_steps, 0.05, 0.1),
+        refinement=batched.adam(num_steps, 0.05, 0.1),
         **settings,
     )
     return step, steps.init_state(model, optimiser, jax.random.key(0), 12)
@@ -134,7 +135,7 @@ def test_adam_is_the_published_rule_with_decay_of_matrices_only():
     np.testing.assert_allclose(parameters["bias"], expected[2:], rtol=1e-5)
 
 
-@pytest.mark.parametrize("how", [refinement.adam(10), refinement.preconditioned(5)], ids=["adam", "fisher"])
+@pytest.mark.parametrize("how", [batched.adam(10), batched.preconditioned(5)], ids=["adam", "fisher"])
 def test_a_document_s_refinement_does_not_depend_on_its_batch(how):
     step, state = make()
     del step
@@ -143,7 +144,7 @@ def test_a_document_s_refinement_does_not_depend_on_its_batch(how):
 
     def refined(documents, batch_size):
         batch = batch_of(documents, batch_size)
-        return refinement.refine_batch(
+        return batched.refine_batch(
             how,
             model,
             theta,
@@ -164,7 +165,7 @@ def test_the_fisher_refiner_in_a_step_is_the_public_one(count):
     """theta of one step with plain gradients: at the psi that `refine` gives with the information of that step."""
     optimiser = optax.sgd(RATE)
     model = dlgm(partial(features.batch_tfidf, idf=IDF), latent_dim=3, generative_widths=(6,), inference_widths=(7,))
-    step = steps.algorithm1(model, optimiser, refinement=refinement.preconditioned(4), kl_anneal_steps=5)
+    step = steps.algorithm1(model, optimiser, refinement=batched.preconditioned(4), kl_anneal_steps=5)
     state = steps.init_state(model, optimiser, jax.random.key(0), 12)
     theta, phi = jax.tree.map(jnp.copy, state.params)
     key, beta = jax.random.key(3), (count + 1) / 5
@@ -205,7 +206,7 @@ def test_at_most_three_compilations():
     corpus = as_corpus(counts)
     model = dlgm(lambda counts: counts, latent_dim=2, generative_widths=(), inference_widths=(3,))
     optimiser = steps.adam(1e-3)
-    step = steps.algorithm1(model, optimiser, refinement=refinement.adam(1))
+    step = steps.algorithm1(model, optimiser, refinement=batched.adam(1))
     state = steps.init_state(model, optimiser, jax.random.key(0), 3000)
     sizes = batches.padded_sizes(16, corpus)
     seen = set()

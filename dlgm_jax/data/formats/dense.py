@@ -15,13 +15,13 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import delimited
-from dlgm_jax.data.corpus import Corpus, check_distinct, shown
+from dlgm_jax.data.corpus import Corpus, check_distinct
 from dlgm_jax.data.delimited import Row
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.formats.dense_sides import check_sides, note_sides
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 HEADINGS = frozenset(
     ("", "id", "document", "doc", "cell", "barcode", "sample", "gene", "index", "unnamed: 0")

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dlgm_jax.data.corpus import listed, quantity, shown
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, quantity, shown
 
 ROWS_ARE_WORDS = frozenset(("gene", "genes", "geneid", "genename", "genesymbol", "symbol"))
 ROWS_ARE_DOCUMENTS = frozenset(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 
 def by_symbol(symbols: Sequence[str], ids: Sequence[str], where: str, how: Reading) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from typing import Any, cast
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import MAX_COUNT, Corpus, listed, shown
+from dlgm_jax.data.corpus import MAX_COUNT, Corpus
 from dlgm_jax.data.formats.gene_names import by_symbol
 from dlgm_jax.data.formats.hdf5_files import check_installed, intact
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.source import Reading, named
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, shown
 
 RAW = "raw"  # the place of counts before they were normalised, which has genes of its own
 

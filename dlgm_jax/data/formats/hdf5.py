@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, listed, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats import h5ad, tenx_hdf5
 from dlgm_jax.data.formats.hdf5_files import begins, check_begins, check_installed, check_sizes, intact
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, shown
 
 ROWS = 1000  # of a dense array that are read at once
 ANNDATA, TENX, ARRAYS = "AnnData", "10x", "HDF5 arrays"

@@ -8,9 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.lines import ALWAYS
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SHRUNK = 1100  # times that HDF5's compression can make an array smaller

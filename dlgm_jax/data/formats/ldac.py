@@ -8,7 +8,7 @@ from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts
 from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 
 def holds(path: Path) -> bool:

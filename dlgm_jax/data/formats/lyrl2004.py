@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.formats.pairs import number, told_by
 from dlgm_jax.data.lines import OPENED, lines
 from dlgm_jax.data.source import Reading, files_of
 from dlgm_jax.data.text import Text, Texts
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 NAME = re.compile(rf"(?i)lyrl2004_tokens_.*\.dat({'|'.join(map(re.escape, OPENED))})?")
 MARKS = (".I", ".W")  # no token is written so: they are in lower case

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, quantity, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats import tenx
 from dlgm_jax.data.formats.pairs import count, number, told_by
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
 from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, quantity, shown
 
 BANNER = "%%MatrixMarket"
 NUMBERS = "(integer|unsigned-integer|real|pattern)"

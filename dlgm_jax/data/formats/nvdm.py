@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlgm_jax.data.corpus import Corpus, check_words, shown
+from dlgm_jax.data.corpus import Corpus, check_words
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, beside, found, in_memory, parts, read_words
 from dlgm_jax.data.vocabularies import read_vocabulary
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 LABEL = re.compile(r"[\w.+/&-]+")
 NAMES = {"train": "train.feat", "validation": "valid.feat", "test": "test.feat"}

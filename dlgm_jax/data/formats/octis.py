@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import EVERYTHING, Document, Reading, Source, beside, found, parts, split_of
 from dlgm_jax.data.vocabularies import read_vocabulary
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 
 def holds(path: Path) -> bool:

@@ -5,10 +5,10 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-from dlgm_jax.data.corpus import MAX_COUNT, shown
+from dlgm_jax.data.corpus import MAX_COUNT
 from dlgm_jax.data.lines import beginning, lines
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 DIGITS = 19  # longer numbers are out of every range
 QUERY = re.compile(r"qid:[0-9]+")  # of SVMlight: the query of a line, no pair

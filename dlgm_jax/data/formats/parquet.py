@@ -6,9 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dlgm_jax.data.corpus import reason
 from dlgm_jax.data.lines import ALWAYS, EXPANSION, first_bytes, packing, too_much
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, reason
 
 SIGNATURE = b"PAR1"
 ROWS = 4096  # that are read at once

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlgm_jax.data.corpus import Corpus, reason, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.lines import ALWAYS, EXPANSION, first_bytes, lines, stem, too_much
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, files_of, found, named, whole
 from dlgm_jax.data.vocabularies import read_vocabulary, vocabulary_of
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, reason, shown
 
 MOST_EMPTY = 100_000  # documents or words without entries that a file may claim
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")

@@ -6,13 +6,12 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
-from dlgm_jax.data.corpus import shown
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.labels import class_of
 from dlgm_jax.data.lines import lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, parts
 from dlgm_jax.data.vocabularies import note_numbered, vocabulary_of
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 BASED = re.compile(r"\b(zero|one|0|1)[- ]based\b", re.IGNORECASE)  # scikit-learn's dump_svmlight_file writes it
 BASES = {"zero": 0, "0": 0, "one": 1, "1": 1}

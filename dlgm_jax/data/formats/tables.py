@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import Corpus, quantity, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats.triplets import Event, gathered
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, beside, whole
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, quantity, shown
 
 STEPS = 2  # a rating counts its half stars
 SYNTHEA = ("conditions", "medications", "immunizations", "careplans")

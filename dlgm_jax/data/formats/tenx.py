@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlgm_jax.data.corpus import Corpus, listed, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.formats.tenx_features import Features, check_once, chosen
 from dlgm_jax.data.lines import lines
 from dlgm_jax.data.source import Reading, beside, files_of, found, named
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, shown
 
 MATRIX = re.compile(r"(?i)(.*)matrix\.mtx(\.gz|\.xz|\.bz2)?")  # GEO puts the name of a sample before
 

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dlgm_jax.data.corpus import listed, shown
 from dlgm_jax.data.formats.gene_names import by_symbol
 from dlgm_jax.data.source import Reading
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, shown
 
 GENES = "Gene Expression"
 

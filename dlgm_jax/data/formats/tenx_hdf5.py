@@ -10,7 +10,7 @@ from dlgm_jax.data.formats.hdf5_files import intact
 from dlgm_jax.data.formats.tenx_features import Features, check_once, chosen
 from dlgm_jax.data.labels import label_of
 from dlgm_jax.data.source import Reading, named
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput
 
 MEMBERS = {"barcodes", "data", "features", "indices", "indptr", "shape"}  # of the group
 NAMES = ("barcodes", "features/id", "features/name", "features/feature_type")

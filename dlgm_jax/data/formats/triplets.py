@@ -12,12 +12,12 @@ import numpy as np
 import scipy.sparse
 
 from dlgm_jax.data import columns, delimited, naming
-from dlgm_jax.data.corpus import Corpus, listed, quantity, shown
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.data.delimited import Table
 from dlgm_jax.data.formats import pairs, parquet
 from dlgm_jax.data.labels import MISSING, label_of
 from dlgm_jax.data.source import EVERYTHING, Reading, Source, named, whole
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, listed, quantity, shown
 
 COLUMNS = ("document", "word", "count")
 RECBOLE = ("user_id", "item_id")  # in its files with the type behind: `user_id:token`

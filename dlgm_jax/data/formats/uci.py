@@ -8,12 +8,12 @@ from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
-from dlgm_jax.data.corpus import MAX_COUNT, shown
+from dlgm_jax.data.corpus import MAX_COUNT
 from dlgm_jax.data.formats import pairs
 from dlgm_jax.data.lines import OPENED, lines, stem
 from dlgm_jax.data.source import Document, Reading, Source, files_of, parts
 from dlgm_jax.data.vocabularies import vocabulary_of
-from dlgm_jax.types import BadInput
+from dlgm_jax.errors import BadInput, shown
 
 NAME = re.compile(rf"(?i)docword(?:\.(.+))?\.txt(?:{'|'.join(map(re.escape, OPENED))})?")
 HEADER = ("the number of documents", "the number of words", "the number of lines that follow")

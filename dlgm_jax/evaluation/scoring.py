@@ -1,0 +1,185 @@
+"""A model scored on a corpus: bounds on perplexity, unrefined and refined, KL, active units."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from dlgm_jax.devices import meshes
+from dlgm_jax.devices.collectives import DATA, gathered
+from dlgm_jax.distributions.gaussian import kl_to_standard
+from dlgm_jax.errors import NonFinite
+from dlgm_jax.evaluation.perplexity import corpus_perplexity, perplexity
+from dlgm_jax.inference import full_covariance
+from dlgm_jax.inference.batched import Refinement, refine_batch
+from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
+from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
+from dlgm_jax.learning.steps import document_keys
+from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, Params
+
+TOGETHER = 16  # documents whose full covariances are fitted at once; each needs a few arrays of V x K
+
+
+class DocumentScores(NamedTuple):
+    """Of each document of a batch, in nats."""
+
+    elbo: AnyArray  # [B], at the network's guess
+    elbo_refined: AnyArray  # [B]
+    kl: AnyArray  # [B], at the guess
+    kl_refined: AnyArray  # [B]
+    mean_refined: AnyArray  # [B, K]
+    log_var_refined: AnyArray  # [B, K]
+    importance_weighted: AnyArray  # [B], None when not asked for
+    full_covariance: AnyArray  # [B], None when not asked for
+
+
+Scorer = Callable[[Params, Batch, Array], DocumentScores]  # of a batch, by a key
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of a corpus. Perplexities are upper bounds, over the documents that have words."""
+
+    documents: int
+    empty_documents: int
+    perplexity: float  # exp(-mean_d ELBO_d / N_d) at the network's guess
+    perplexity_refined: float
+    corpus_perplexity: float  # exp(-sum_d ELBO_d / sum_d N_d)
+    corpus_perplexity_refined: float
+    kl: float  # nats a document, over all documents
+    kl_refined: float
+    active_units: int  # latent dimensions whose refined posterior mean varies by more than 0.01 (Burda et al.)
+    perplexity_importance_weighted: float | None = None
+    perplexity_full_covariance: float | None = None
+
+
+def scorer(
+    model: Model,
+    *,
+    refinement: Refinement,
+    num_samples: int = 1,
+    iwae_samples: int = 0,
+    full_steps: int = 0,
+    mesh: Mesh | None = None,
+) -> Scorer:
+    """A jitted function that scores a batch; the noise of a document depends on the key and its index only.
+
+    `full_steps` above 0 fit a posterior with full covariance to every document, from its refined one; the model's prior
+    has to be the standard normal then, or ValueError is raised.
+    On a `mesh` each device takes its documents and words, of a batch in blocks; all are given the scores of all.
+    """
+
+    if full_steps and model.prior is not kl_to_standard:
+        raise ValueError("a posterior with full covariance expects the standard normal prior")
+
+    def step(params: Params, batch: Batch, key: Array) -> DocumentScores:
+        theta, phi = params
+        guess_keys, refine_keys, refined_keys, iwae_keys, full_keys = (
+            document_keys(jax.random.fold_in(key, use), batch) for use in (0, 1, 2, 3, 5)
+        )
+        evidence = model.evidence(theta, batch)
+        guess = model.encode(phi, model.features(batch.counts))
+        theta_key = jax.random.fold_in(key, 4)
+        refined = refine_batch(refinement, model, theta, guess, evidence, refine_keys, theta_key)
+
+        def averaged(bound_of, key):
+            return jnp.mean(jax.lax.map(lambda s: bound_of(jax.random.fold_in(key, s)), jnp.arange(num_samples)))
+
+        def bound(psi: Gaussian, evidence, key):
+            def log_likelihood(z):
+                return model.log_likelihood(theta, z, evidence)
+
+            return averaged(lambda key: elbo(log_likelihood, psi, key, prior=model.prior), key)
+
+        def full(document):
+            psi, evidence, key = document
+
+            def log_likelihood(z):
+                return model.log_likelihood(theta, z, evidence)
+
+            def curvature(z):
+                return model.curvature(theta, z, evidence)
+
+            fit_key, bound_key = jax.random.split(key)
+            q = full_covariance.fit(log_likelihood, curvature, psi, fit_key, num_steps=full_steps)
+            return averaged(lambda key: full_covariance.bound(log_likelihood, q, key), bound_key)
+
+        def iwae(psi: Gaussian, evidence, key):
+            return importance_weighted_bound(
+                lambda z: model.log_likelihood(theta, z, evidence), psi, key, num_samples=iwae_samples
+            )
+
+        scores = DocumentScores(
+            elbo=jax.vmap(bound)(guess, evidence, guess_keys),
+            elbo_refined=jax.vmap(bound)(refined, evidence, refined_keys),
+            kl=jax.vmap(model.prior)(guess),
+            kl_refined=jax.vmap(model.prior)(refined),
+            mean_refined=refined.mean,
+            log_var_refined=refined.log_var,
+            importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
+            full_covariance=jax.lax.map(full, (refined, evidence, full_keys), batch_size=TOGETHER)
+            if full_steps
+            else None,
+        )
+        return gathered(scores, meshes.axis(mesh, DATA))
+
+    return meshes.over(mesh, step, gives=lambda share: P())
+
+
+def score_corpus(
+    score: Callable[[Params, Batch, Array], DocumentScores],
+    params: Params,
+    batches: Iterable[Batch],
+    key: Array,
+) -> Scores:
+    """Scores of all documents of `batches`, summed in float64 on the host.
+
+    Raises NonFinite when anything is NaN or infinite.
+    """
+    return _summary(*document_scores(score, params, batches, key))
+
+
+def document_scores(
+    score: Callable[[Params, Batch, Array], DocumentScores],
+    params: Params,
+    batches: Iterable[Batch],
+    key: Array,
+) -> tuple[DocumentScores, np.ndarray]:
+    """Scores of every document of `batches`, and their lengths [D], in float64 on the host."""
+    parts = []
+    for batch in batches:
+        scored = jax.tree.map(np.asarray, score(params, batch, key))
+        parts.append((jax.tree.map(lambda a, kept=batch.mask > 0: a[kept], scored), batch.length[batch.mask > 0]))
+    scores, lengths = zip(*parts)
+    joined = jax.tree.map(lambda *columns: np.concatenate(columns).astype(np.float64), *scores)
+    return joined, np.concatenate(lengths).astype(np.float64)
+
+
+def check_finite(what: str, scores: Any) -> None:
+    """Raises NonFinite, naming which of these arrays of documents [D, ..] is not, when anything is NaN or infinite."""
+    for name, values in scores._asdict().items():
+        if values is not None and not np.isfinite(values).all():
+            bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            raise NonFinite(f"{what}: {name} of {bad.sum()} of {len(bad)} documents is not finite")
+
+
+def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
+    check_finite("scoring", scores)
+    asked = {"importance_weighted": scores.importance_weighted, "full_covariance": scores.full_covariance}
+    return Scores(
+        documents=len(lengths),
+        empty_documents=int(np.sum(lengths == 0)),
+        perplexity=perplexity(scores.elbo, lengths),
+        perplexity_refined=perplexity(scores.elbo_refined, lengths),
+        corpus_perplexity=corpus_perplexity(scores.elbo, lengths),
+        corpus_perplexity_refined=corpus_perplexity(scores.elbo_refined, lengths),
+        kl=float(scores.kl.mean()),
+        kl_refined=float(scores.kl_refined.mean()),
+        active_units=int(np.sum(scores.mean_refined.var(axis=0) > ACTIVE_VARIANCE)),
+        **{f"perplexity_{name}": None if v is None else perplexity(v, lengths) for name, v in asked.items()},
+    )
