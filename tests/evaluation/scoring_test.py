@@ -18,7 +18,7 @@ from dlgm_jax import (
     token_information,
 )
 from dlgm_jax.data import batches
-from dlgm_jax.evaluation import scoring
+from dlgm_jax.evaluation import perplexity, scoring
 from dlgm_jax.inference import full_covariance
 from dlgm_jax.inference.batched import adam, preconditioned
 from dlgm_jax.models.dlgm import curvature, dlgm
@@ -142,12 +142,12 @@ def test_unigram_is_a_loop():
     for row in COUNTS[15:]:
         if row.sum():
             per_word.append(sum(n * np.log(f / frequencies.sum()) for n, f in zip(row, frequencies)) / row.sum())
-    np.testing.assert_allclose(scoring.unigram_perplexity(train, test), np.exp(-np.mean(per_word)), rtol=1e-10)
+    np.testing.assert_allclose(perplexity.unigram_perplexity(train, test), np.exp(-np.mean(per_word)), rtol=1e-10)
 
 
 def test_a_word_that_training_never_saw_makes_the_unigram_infinite():
-    assert scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 1]])) == np.inf
-    assert np.isfinite(scoring.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 0]])))
+    assert perplexity.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 1]])) == np.inf
+    assert np.isfinite(perplexity.unigram_perplexity(as_corpus([[1, 0]]), as_corpus([[1, 0]])))
 
 
 def smoothed_by_loops(counts, others, added):
@@ -166,19 +166,19 @@ def test_a_baseline_that_would_be_infinite_is_smoothed_for_all_splits():
     train[:, 3] = test[:, 3] = 0
     validation[1, 3] = 2
     others = {"validation": validation, "test": test}
-    baseline = scoring.unigram_baseline(as_corpus(train), {name: as_corpus(one) for name, one in others.items()})
+    baseline = perplexity.unigram_baseline(as_corpus(train), {name: as_corpus(one) for name, one in others.items()})
     assert (baseline.added, baseline.name) == (0.01, "unigram model, 0.01 added to each word's count")
     for name, counts in others.items():
-        found = scoring.perplexity(baseline.log_likelihoods[name], counts.sum(1))
+        found = perplexity.perplexity(baseline.log_likelihoods[name], counts.sum(1))
         np.testing.assert_allclose(found, smoothed_by_loops(train, counts, 0.01), rtol=1e-10)
 
 
 def test_a_baseline_that_is_finite_is_plain():
     train, test = as_corpus(COUNTS[:15] + 1), as_corpus(COUNTS[15:])
-    baseline = scoring.unigram_baseline(train, {"test": test})
+    baseline = perplexity.unigram_baseline(train, {"test": test})
     assert (baseline.added, baseline.name) == (0.0, "unigram model")
-    found = scoring.perplexity(baseline.log_likelihoods["test"], test.lengths)
-    assert found == scoring.unigram_perplexity(train, test)
+    found = perplexity.perplexity(baseline.log_likelihoods["test"], test.lengths)
+    assert found == perplexity.unigram_perplexity(train, test)
 
 
 def test_nothing_that_is_not_finite_passes():

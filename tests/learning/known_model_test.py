@@ -7,7 +7,7 @@ import pytest
 
 from dlgm_jax import features
 from dlgm_jax.data import batches
-from dlgm_jax.evaluation import scoring
+from dlgm_jax.evaluation import perplexity, scoring
 from dlgm_jax.inference.batched import adam
 from dlgm_jax.learning import steps
 from dlgm_jax.models.dlgm import dlgm
@@ -41,7 +41,7 @@ def true_log_evidence(counts):
 
 @pytest.fixture(scope="module")
 def true_perplexity():
-    return scoring.perplexity(true_log_evidence(TEST.counts), TEST.lengths.astype(float))
+    return perplexity.perplexity(true_log_evidence(TEST.counts), TEST.lengths.astype(float))
 
 
 def score(params, num_steps=199):
@@ -73,7 +73,7 @@ def test_no_bound_of_the_true_model_beats_its_perplexity(true_perplexity):
 @pytest.mark.parametrize(("num_steps", "epochs"), [(0, 25), (10, 12)])
 def test_training_comes_within_five_percent_and_no_bound_beats_the_truth(true_perplexity, num_steps, epochs):
     scores = score(trained(num_steps, epochs))
-    unigram = scoring.unigram_perplexity(TRAIN, TEST)
+    unigram = perplexity.unigram_perplexity(TRAIN, TEST)
     assert true_perplexity < scores.perplexity_refined < 1.05 * true_perplexity < unigram
     assert true_perplexity < scores.perplexity_importance_weighted
     assert true_perplexity * 0.999 < scores.perplexity_full_covariance < scores.perplexity_refined

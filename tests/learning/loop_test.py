@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from dlgm_jax import BadInput, NonFinite
+from dlgm_jax.errors import Stopped
 from dlgm_jax.evaluation.scoring import Scores
 from dlgm_jax.learning import loop
 from dlgm_jax.learning.steps import Info, State
 from dlgm_jax.storage.checkpoints import Checkpoints
+from dlgm_jax.storage.restore import restore
 from dlgm_jax.types import Batch
 
 BATCH = Batch(None, np.ones(4), np.arange(4), np.ones(4))
@@ -68,7 +70,7 @@ def fit(
 
     state = State({"w": jnp.zeros(())}, {"m": jnp.zeros(())}, jnp.zeros((), jnp.int32))
     checkpoints, best = Checkpoints(folder / "checkpoints"), Checkpoints(folder / "best")
-    found, progress, damaged = loop.restore(jax.eval_shape(lambda: state), checkpoints, best)
+    found, progress, damaged = restore(jax.eval_shape(lambda: state), checkpoints, best)
     watcher = Watcher()
     watcher.damaged = damaged
     state, progress = loop.fit(
@@ -148,7 +150,7 @@ def test_a_best_of_an_epoch_that_was_not_finished_is_forgotten(tmp_path):
 
 
 def test_skips_are_counted_over_stops(tmp_path):
-    with pytest.raises(loop.Stopped):
+    with pytest.raises(Stopped):
         fit(tmp_path, [9.0, 5.0], epochs=2, bad_step=2, most_skips=1, pauses=Pauses(stop_after=3))
     with pytest.raises(NonFinite, match="step 5"):
         fit(tmp_path, [9.0, 5.0], epochs=2, bad_step=5, most_skips=1)
@@ -166,7 +168,7 @@ def test_a_stop_after_any_step_goes_on_as_if_nothing_had_happened(tmp_path, step
     perplexities = [9.0, 5.0, 7.0]
     straight, parts = [], []
     whole = fit(tmp_path / "straight", perplexities, epochs=3, seen=straight)
-    with pytest.raises(loop.Stopped, match=f"in epoch {(step + 2) // 3}, after step {step}"):
+    with pytest.raises(Stopped, match=f"in epoch {(step + 2) // 3}, after step {step}"):
         fit(tmp_path / "parts", perplexities, epochs=3, seen=parts, pauses=Pauses(stop_after=step))
     assert len(parts) == step
     equal(fit(tmp_path / "parts", perplexities, epochs=3, seen=parts), whole)
@@ -182,9 +184,9 @@ def test_a_stop_in_validation_repeats_no_step(tmp_path, epoch):
     def validation():
         validations.append(1)
         if len(validations) == epoch:
-            raise loop.Stopped
+            raise Stopped
 
-    with pytest.raises(loop.Stopped, match=f"in epoch {epoch}, after step {3 * epoch}"):
+    with pytest.raises(Stopped, match=f"in epoch {epoch}, after step {3 * epoch}"):
         fit(tmp_path / "parts", perplexities, epochs=3, seen=parts, validation=validation)
     equal(fit(tmp_path / "parts", perplexities, epochs=3, seen=parts), whole)
     assert parts == straight
