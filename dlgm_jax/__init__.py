@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from dlgm_jax.features import idf, normalised_counts, tfidf
     from dlgm_jax.introspection.jacobian import jacobian_at, jacobian_mean, jacobian_posterior, jacobian_rows
     from dlgm_jax.models.dlgm import (
+        Phi,
+        Theta,
         elbo,
         evidence,
         infer,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
         token_information,
     )
     from dlgm_jax.storage.run import Run, load_run
-    from dlgm_jax.types import Gaussian, Params, Phi, Theta
+    from dlgm_jax.types import Gaussian, Params
 
 _HOMES = {
     "data.corpus": ("Corpus",),
@@ -33,6 +35,8 @@ _HOMES = {
     "features": ("idf", "normalised_counts", "tfidf"),
     "introspection.jacobian": ("jacobian_at", "jacobian_mean", "jacobian_posterior", "jacobian_rows"),
     "models.dlgm": (
+        "Phi",
+        "Theta",
         "elbo",
         "evidence",
         "infer",
@@ -44,7 +48,7 @@ _HOMES = {
         "token_information",
     ),
     "storage.run": ("Run", "load_run"),
-    "types": ("Gaussian", "Params", "Phi", "Theta"),
+    "types": ("Gaussian", "Params"),
 }
 
 __all__ = [

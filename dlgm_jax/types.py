@@ -30,21 +30,6 @@ class Mlp:
     activation: str = struct.field(pytree_node=False)
 
 
-class Theta(NamedTuple):
-    """The generative model: gamma(z) = output(hidden(z))."""
-
-    hidden: Mlp
-    output: Dense  # weights [H, V]
-
-
-class Phi(NamedTuple):
-    """The inference network: features -> mean and log-variance of q(z|x)."""
-
-    hidden: Mlp
-    mean: Dense
-    log_var: Dense
-
-
 class Params(NamedTuple):
     theta: Any
     phi: Any
@@ -62,14 +47,6 @@ class FullGaussian(NamedTuple):
 
     mean: Array  # [K]
     factor: Array  # [K, K], upper triangular
-
-
-class Evidence(NamedTuple):
-    """All that refinement needs to know of one document's counts x under p(x|z)."""
-
-    xw: Array  # [H], W x
-    xb: Array  # [], b.x
-    length: Array  # [], N
 
 
 class Csr(NamedTuple):
@@ -93,15 +70,34 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Family:
+    """Posteriors q(z; psi) of one document; psi is any pytree without constraints, so that any refiner moves it."""
+
+    sample: Callable[[Any, Array], Array]  # psi, key -> z, through which gradients flow
+    mean: Callable[[Any], Array]  # psi -> E[z] [K], the coordinates of a document
+    log_prob: Callable[[Any, Array], Array]  # psi, z -> log q(z) in nats
+
+
+@dataclass(frozen=True)
+class LinearSoftmax:
+    """What only a softmax of a linear layer under z ~ N(0, I) has: the fisher refiner and full covariances need it."""
+
+    information: Callable[..., Any]  # params, key -> the Fisher information of a token
+    curvature: Callable[..., Array]  # params, z [K], evidence -> N times that of a token at z
+
+
+@dataclass(frozen=True)
 class Model:
     """A model as pure functions; closed over, never an argument of a jitted function."""
 
     init: Callable[..., Params]  # key, vocab_size -> Params
     features: Callable[[Csr], Csr]  # counts -> what the inference network reads
-    encode: Callable[..., Gaussian]  # phi, features -> Gaussian [B, K]
-    evidence: Callable[..., Any]  # theta, batch -> a pytree with leading B
-    log_likelihood: Callable[..., Array]  # theta, z [..., K], evidence with the same leading axes -> [...] in nats
-    log_probs: Callable[..., Array]  # theta, z -> log p of every word, [V] in nats
-    prior: Callable[[Gaussian], Array]  # psi -> KL(q || p) in nats
-    information: Callable[..., Any]  # theta, key -> the information of a token, for the fisher refiner
-    curvature: Callable[..., Array]  # theta, z [K], evidence -> the length times the Fisher information of a token at z
+    encode: Callable[..., Any]  # params, features -> psi, leaves [B, ...]
+    family: Family  # of psi
+    log_prior: Callable[..., Array]  # params, z -> log p(z) in nats
+    kl: Callable[..., Array]  # params, psi, z ~ q -> KL(q || p) in nats, in closed form or as z estimates it
+    evidence: Callable[..., Any]  # params, batch -> a pytree with leading B
+    log_likelihood: Callable[..., Array]  # params, z [..., K], evidence with the same leading axes -> [...] in nats
+    log_probs: Callable[..., Array]  # params, z -> log p of every word, [V] in nats
+    word_axis: Callable[[tuple[str, ...]], int | None]  # the path to an array of params -> its axis of words, if any
+    linear: LinearSoftmax | None = None

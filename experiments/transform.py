@@ -169,7 +169,7 @@ def _part(known: Documents, unknown: np.ndarray, scores, named: list[Direction])
     lengths, labels = corpus.lengths, list(corpus.labels or [""] * corpus.num_documents)
     is_prior = lengths == 0
     scoring.check_finite("transform", scores)
-    mean, log_var = (np.where(is_prior[:, None], 0, x) for x in (scores.mean_refined, scores.log_var_refined))
+    mean, log_var = (np.where(is_prior[:, None], 0, x) for x in scores.psi_refined)
     with np.errstate(invalid="ignore", over="ignore"):
         perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, lengths))
         share = unknown / np.maximum(unknown + lengths, 1)

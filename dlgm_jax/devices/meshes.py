@@ -1,7 +1,7 @@
 """Meshes of devices: an axis `data` for the documents of a batch and an axis `vocab` for the words of the vocabulary.
 
-Parameters and their moments are whole on every device along `data`. Along `vocab` theta's output layer is cut by
-columns and phi's first layer by rows; everything else is whole there too.
+Parameters and their moments are whole on every device along `data`. Along `vocab` those arrays are cut that a model
+names, each along its axis of words; everything else is whole there too.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from dlgm_jax.devices.collectives import DATA, VOCAB
 from dlgm_jax.errors import BadInput, shown
 from dlgm_jax.types import Batch, Csr
 
+WordAxis = Callable[[tuple[str, ...]], int | None]  # the path to an array of params -> its axis of words, if it has one
 PARTS = Batch(counts=P(DATA, VOCAB), length=P(DATA), document=P(DATA), mask=P(DATA))  # type: ignore[arg-type]
 
 
@@ -58,32 +59,39 @@ def check(mesh: Mesh | None, batch_size: int, vocab_size: int) -> None:
         )
 
 
-def specs(mesh: Mesh, tree: Any) -> Any:
-    """How each array of parameters, of moments or of a state lies on a mesh, found by its name."""
-    named = [(_name(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
-    deep = any("phi" in name and name[-2:] == ("0", "weights") for name, _ in named)
-    found = [_spec(name, deep) if axis(mesh, VOCAB) else P() for name, _ in named]
-    return jax.tree.unflatten(jax.tree.structure(tree), found)
+def specs(mesh: Mesh, tree: Any, word_axis: WordAxis) -> Any:
+    """How each array of parameters, of moments or of a state lies on a mesh.
+
+    Moments lie as what they are of: the path to an array ends as the path to it within the parameters.
+    """
+
+    def spec(path, leaf) -> P:
+        words = word_axis(_name(path)) if axis(mesh, VOCAB) else None
+        return P() if words is None else P(*(None,) * words, VOCAB)
+
+    return jax.tree_util.tree_map_with_path(spec, tree)
 
 
-def shardings(mesh: Mesh, tree: Any) -> Any:
+def shardings(mesh: Mesh, tree: Any, word_axis: WordAxis) -> Any:
     """`specs` on a mesh."""
-    return jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs(mesh, tree))
+    return jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs(mesh, tree, word_axis))
 
 
-def shapes(mesh: Mesh | None, make: Callable[[], Any]) -> Any:
+def shapes(mesh: Mesh | None, make: Callable[[], Any], word_axis: WordAxis) -> Any:
     """What `make` would give, abstractly, and where it would lie: jax.ShapeDtypeStruct."""
     tree = jax.eval_shape(make)
     if mesh is None:
         return tree
     return jax.tree.map(
-        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), tree, shardings(mesh, tree)
+        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+        tree,
+        shardings(mesh, tree, word_axis),
     )
 
 
-def made(mesh: Mesh | None, make: Callable[[], Any]) -> Any:
+def made(mesh: Mesh | None, make: Callable[[], Any], word_axis: WordAxis) -> Any:
     """What `make` gives, each device making its own share; the values are the same on every mesh."""
-    return make() if mesh is None else jax.jit(make, out_shardings=shardings(mesh, jax.eval_shape(make)))()
+    return make() if mesh is None else jax.jit(make, out_shardings=shardings(mesh, jax.eval_shape(make), word_axis))()
 
 
 def whole(tree: Any) -> Any:
@@ -126,7 +134,7 @@ def placed(batch: Batch, mesh: Mesh) -> Batch:
     return batch._replace(counts=Csr(*map(place, batch.counts)))
 
 
-def over(mesh: Mesh | None, function: Callable, *, gives: Callable[[Any], Any], **how) -> Callable:
+def over(mesh: Mesh | None, function: Callable, word_axis: WordAxis, *, gives: Callable[[Any], Any], **how) -> Callable:
     """`function(tree, batch, key)`, jitted; on a mesh each device runs it on its share of the tree and of the batch.
 
     `gives(specs of the tree)` are the specs of what it gives; `how` are keyword arguments of `jax.jit`.
@@ -138,7 +146,7 @@ def over(mesh: Mesh | None, function: Callable, *, gives: Callable[[Any], Any], 
         return function(tree, batch._replace(counts=jax.tree.map(lambda leaf: leaf[0, 0], batch.counts)), key)
 
     def on_all(tree, batch: Batch, key):
-        share = specs(mesh, tree)
+        share = specs(mesh, tree, word_axis)
         return jax.shard_map(
             on_a_device, mesh=mesh, in_specs=(share, PARTS, P()), out_specs=gives(share), check_vma=False
         )(tree, batch, key)
@@ -160,12 +168,3 @@ def _sizes(text: str) -> dict[str, int]:
 
 def _name(path) -> tuple[str, ...]:
     return tuple(jax.tree_util.keystr((part,), simple=True) for part in path)
-
-
-def _spec(name: tuple[str, ...], deep: bool) -> P:
-    if "theta" in name and name[-2:] == ("output", "weights"):
-        return P(None, VOCAB)
-    if "theta" in name and name[-2:] == ("output", "bias"):
-        return P(VOCAB)
-    firsts = [("0", "weights")] if deep else [("mean", "weights"), ("log_var", "weights")]
-    return P(VOCAB) if "phi" in name and name[-2:] in firsts else P()

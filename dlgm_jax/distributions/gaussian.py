@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from dlgm_jax.types import Array, Gaussian
+from dlgm_jax.types import Array, Family, Gaussian
 
 
 def sample(gaussian: Gaussian, key: Array) -> Array:
@@ -27,3 +27,6 @@ def kl_to_standard(gaussian: Gaussian) -> Array:
     """KL(N(mean, diag exp(log_var)) || N(0, I)) in nats, in closed form."""
     mean, log_var = gaussian
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1 - log_var)
+
+
+DIAGONAL = Family(sample, mean=lambda psi: psi.mean, log_prob=log_density)

@@ -12,13 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.errors import NonFinite
 from dlgm_jax.evaluation.perplexity import corpus_perplexity, perplexity
 from dlgm_jax.evaluation.posteriors import posterior
 from dlgm_jax.evaluation.scoring import check_finite
-from dlgm_jax.inference.batched import Refinement
-from dlgm_jax.learning.steps import document_keys
+from dlgm_jax.inference.batched import Refinement, document_keys
 from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import AnyArray, Array, Batch, Model, Params
 
@@ -47,7 +45,8 @@ def word_scores(model: Model, *, refinement: Refinement) -> Callable[[Params, Ba
     find = posterior(model, refinement=refinement)
 
     def step(params: Params, batch: Batch, key: Array) -> Array:
-        return jax.vmap(lambda z: model.log_probs(params.theta, z))(find(params, batch, key).mean)
+        means = jax.vmap(model.family.mean)(find(params, batch, key))
+        return jax.vmap(lambda z: model.log_probs(params, z))(means)
 
     return jax.jit(step)
 
@@ -77,17 +76,17 @@ def completer(
         keys = document_keys(jax.random.fold_in(key, 2), observed)
 
         def at_words(z):  # [B, K] -> [P], log probabilities of the scored words
-            log_probs = jax.vmap(lambda one: model.log_probs(params.theta, one))(z)
+            log_probs = jax.vmap(lambda one: model.log_probs(params, one))(z)
             return log_probs[words.rows, words.words]
 
         def another(total, number):
-            draws = jax.vmap(lambda q, key: sample(q, jax.random.fold_in(key, number)))(psi, keys)
+            draws = jax.vmap(lambda q, key: model.family.sample(q, jax.random.fold_in(key, number)))(psi, keys)
             return jnp.logaddexp(total, at_words(draws)), None
 
         none = jnp.full(words.values.shape, -jnp.inf)
         total, _ = jax.lax.scan(another, none, jnp.arange(num_samples))
         return Completed(
-            plug_in=row_sums(words, words.values * at_words(psi.mean)),
+            plug_in=row_sums(words, words.values * at_words(jax.vmap(model.family.mean)(psi))),
             predictive=row_sums(words, words.values * (total - jnp.log(num_samples))),
         )
 

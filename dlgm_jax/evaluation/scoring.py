@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,14 +13,12 @@ from jax.sharding import PartitionSpec as P
 
 from dlgm_jax.devices import meshes
 from dlgm_jax.devices.collectives import DATA, gathered
-from dlgm_jax.distributions.gaussian import kl_to_standard
 from dlgm_jax.errors import NonFinite
 from dlgm_jax.evaluation.perplexity import corpus_perplexity, perplexity
 from dlgm_jax.inference import full_covariance
-from dlgm_jax.inference.batched import Refinement, refine_batch
+from dlgm_jax.inference.batched import Refinement, document_keys, infer
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
-from dlgm_jax.learning.steps import document_keys
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, Params
 
 TOGETHER = 16  # documents whose full covariances are fitted at once; each needs a few arrays of V x K
@@ -33,7 +32,7 @@ class DocumentScores(NamedTuple):
     kl: AnyArray  # [B], at the guess
     kl_refined: AnyArray  # [B]
     mean_refined: AnyArray  # [B, K]
-    log_var_refined: AnyArray  # [B, K]
+    psi_refined: Any  # leaves [B, ...]
     importance_weighted: AnyArray  # [B], None when not asked for
     full_covariance: AnyArray  # [B], None when not asked for
 
@@ -58,6 +57,52 @@ class Scores:
     perplexity_full_covariance: float | None = None
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """The bounds on log p(x) of one document, in nats, each a mean over `num_samples` draws."""
+
+    model: Model
+    num_samples: int
+    iwae_samples: int
+    full_steps: int
+
+    def averaged(self, estimate: Callable[[Array], Array], key: Array) -> Array:
+        """The mean of an estimate over keys."""
+        return jnp.mean(jax.lax.map(lambda s: estimate(jax.random.fold_in(key, s)), jnp.arange(self.num_samples)))
+
+    def log_likelihood(self, params: Params, evidence: Any) -> Callable[[Array], Array]:
+        """log p(x|z) as a function of z."""
+        return lambda z: self.model.log_likelihood(params, z, evidence)
+
+    def plain(self, params: Params, psi: Any, evidence: Any, key: Array) -> Array:
+        """The evidence lower bound."""
+        how = {"family": self.model.family, "kl": partial(self.model.kl, params)}
+        return self.averaged(lambda key: elbo(self.log_likelihood(params, evidence), psi, key, **how), key)
+
+    def kl(self, params: Params, psi: Any, key: Array) -> Array:
+        """KL(q || p); a model that has no closed form of it estimates it by one draw."""
+        return self.model.kl(params, psi, self.model.family.sample(psi, key))
+
+    def weighted(self, params: Params, psi: Any, evidence: Any, key: Array) -> Array:
+        """The importance-weighted bound."""
+        how = {"family": self.model.family, "log_prior": partial(self.model.log_prior, params)}
+        return importance_weighted_bound(
+            self.log_likelihood(params, evidence), psi, key, num_samples=self.iwae_samples, **how
+        )
+
+    def full(self, params: Params, psi: Gaussian, evidence: Any, key: Array) -> Array:
+        """The bound by a posterior with full covariance, fitted from psi."""
+        log_likelihood, linear = self.log_likelihood(params, evidence), self.model.linear
+        assert linear is not None
+
+        def curvature(z):
+            return linear.curvature(params, z, evidence)
+
+        fit_key, bound_key = jax.random.split(key)
+        q = full_covariance.fit(log_likelihood, curvature, psi, fit_key, num_steps=self.full_steps)
+        return self.averaged(lambda key: full_covariance.bound(log_likelihood, q, key), bound_key)
+
+
 def scorer(
     model: Model,
     *,
@@ -69,66 +114,37 @@ def scorer(
 ) -> Scorer:
     """A jitted function that scores a batch; the noise of a document depends on the key and its index only.
 
-    `full_steps` above 0 fit a posterior with full covariance to every document, from its refined one; the model's prior
-    has to be the standard normal then, or ValueError is raised.
+    `full_steps` above 0 fit a posterior with full covariance to every document, from its refined one; that takes a
+    softmax of a linear layer under the standard normal prior, or ValueError is raised.
     On a `mesh` each device takes its documents and words, of a batch in blocks; all are given the scores of all.
     """
 
-    if full_steps and model.prior is not kl_to_standard:
-        raise ValueError("a posterior with full covariance expects the standard normal prior")
+    if full_steps and model.linear is None:
+        raise ValueError("full covariances expect a softmax of a linear layer under the standard normal prior")
+    bounds = Bounds(model, num_samples, iwae_samples, full_steps)
 
     def step(params: Params, batch: Batch, key: Array) -> DocumentScores:
-        theta, phi = params
         guess_keys, refine_keys, refined_keys, iwae_keys, full_keys = (
             document_keys(jax.random.fold_in(key, use), batch) for use in (0, 1, 2, 3, 5)
         )
-        evidence = model.evidence(theta, batch)
-        guess = model.encode(phi, model.features(batch.counts))
-        theta_key = jax.random.fold_in(key, 4)
-        refined = refine_batch(refinement, model, theta, guess, evidence, refine_keys, theta_key)
-
-        def averaged(bound_of, key):
-            return jnp.mean(jax.lax.map(lambda s: bound_of(jax.random.fold_in(key, s)), jnp.arange(num_samples)))
-
-        def bound(psi: Gaussian, evidence, key):
-            def log_likelihood(z):
-                return model.log_likelihood(theta, z, evidence)
-
-            return averaged(lambda key: elbo(log_likelihood, psi, key, prior=model.prior), key)
-
-        def full(document):
-            psi, evidence, key = document
-
-            def log_likelihood(z):
-                return model.log_likelihood(theta, z, evidence)
-
-            def curvature(z):
-                return model.curvature(theta, z, evidence)
-
-            fit_key, bound_key = jax.random.split(key)
-            q = full_covariance.fit(log_likelihood, curvature, psi, fit_key, num_steps=full_steps)
-            return averaged(lambda key: full_covariance.bound(log_likelihood, q, key), bound_key)
-
-        def iwae(psi: Gaussian, evidence, key):
-            return importance_weighted_bound(
-                lambda z: model.log_likelihood(theta, z, evidence), psi, key, num_samples=iwae_samples
-            )
-
+        features, batch_key = model.features(batch.counts), jax.random.fold_in(key, 4)
+        guess, evidence, refined = infer(model, refinement, params, batch, features, refine_keys, batch_key)
+        bound, kl, iwae, full = (partial(of, params) for of in (bounds.plain, bounds.kl, bounds.weighted, bounds.full))
         scores = DocumentScores(
             elbo=jax.vmap(bound)(guess, evidence, guess_keys),
             elbo_refined=jax.vmap(bound)(refined, evidence, refined_keys),
-            kl=jax.vmap(model.prior)(guess),
-            kl_refined=jax.vmap(model.prior)(refined),
-            mean_refined=refined.mean,
-            log_var_refined=refined.log_var,
+            kl=jax.vmap(kl)(guess, guess_keys),
+            kl_refined=jax.vmap(kl)(refined, refined_keys),
+            mean_refined=jax.vmap(model.family.mean)(refined),
+            psi_refined=refined,
             importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
-            full_covariance=jax.lax.map(full, (refined, evidence, full_keys), batch_size=TOGETHER)
+            full_covariance=jax.lax.map(lambda one: full(*one), (refined, evidence, full_keys), batch_size=TOGETHER)
             if full_steps
             else None,
         )
         return gathered(scores, meshes.axis(mesh, DATA))
 
-    return meshes.over(mesh, step, gives=lambda share: P())
+    return meshes.over(mesh, step, model.word_axis, gives=lambda share: P())
 
 
 def score_corpus(
@@ -163,9 +179,10 @@ def document_scores(
 def check_finite(what: str, scores: Any) -> None:
     """Raises NonFinite, naming which of these arrays of documents [D, ..] is not, when anything is NaN or infinite."""
     for name, values in scores._asdict().items():
-        if values is not None and not np.isfinite(values).all():
-            bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-            raise NonFinite(f"{what}: {name} of {bad.sum()} of {len(bad)} documents is not finite")
+        for leaf in jax.tree.leaves(values):
+            bad = ~np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
+            if bad.any():
+                raise NonFinite(f"{what}: {name} of {bad.sum()} of {len(bad)} documents is not finite")
 
 
 def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:

@@ -1,16 +1,16 @@
-"""Refinement of all documents of a batch, and what is prepared for it once."""
+"""Inference for all documents of a batch: guess, evidence, refine; and what refiners prepare once for a batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 
-from dlgm_jax.distributions.gaussian import kl_to_standard
 from dlgm_jax.inference import fisher, refine
 from dlgm_jax.inference.fisher import WORDS_A_DRAW
 from dlgm_jax.inference.refine import Refiner
-from dlgm_jax.types import Array, Gaussian, Model
+from dlgm_jax.types import Array, Batch, Model, Params
 
 REFINERS = ("adam", "fisher")
 
@@ -22,7 +22,7 @@ class Refinement:
     Work is counted in evaluations of log p(x|z) with its gradient in z, for one document.
     """
 
-    prepare: Callable[..., Callable[[Any], Refiner]]  # model, theta, key, beta -> (evidence of a document -> Refiner)
+    prepare: Callable[..., Callable[[Any], Refiner]]  # model, params, key, beta -> (evidence of a document -> Refiner)
     num_steps: int
     evaluations: int  # gradients for each document, M - 1
     other_work: Callable[[int, float], float] = lambda batch_size, hidden_share: 0.0  # beside them, for each document
@@ -31,8 +31,9 @@ class Refinement:
 def adam(num_steps: int, learning_rate: float = 0.01, b1: float = 0.1) -> Refinement:
     """The paper's: Adam on one-sample gradients."""
 
-    def prepare(model: Model, theta, key: Array, beta: Array):
-        return lambda evidence: refine.adam(learning_rate, b1, prior=model.prior, beta=beta)
+    def prepare(model: Model, params: Params, key: Array, beta: Array):
+        bound = {"family": model.family, "kl": partial(model.kl, params), "beta": beta}
+        return lambda evidence: refine.adam(learning_rate, b1, **bound)
 
     return Refinement(prepare, num_steps, evaluations=num_steps)
 
@@ -44,10 +45,10 @@ def preconditioned(num_steps: int) -> Refinement:
     the pull-backs of its words through the hidden layers, whose share of an evaluation's products is `hidden_share`.
     """
 
-    def prepare(model: Model, theta, key: Array, beta: Array):
-        if model.prior is not kl_to_standard:
-            raise ValueError("the fisher refiner expects the standard normal prior")
-        information = model.information(theta, key)
+    def prepare(model: Model, params: Params, key: Array, beta: Array):
+        if model.linear is None:
+            raise ValueError("the fisher refiner expects a softmax of a linear layer under the standard normal prior")
+        information = model.linear.information(params, key)
         return lambda evidence: fisher.fisher(information, evidence.length, beta=beta)
 
     def other_work(batch_size: int, hidden_share: float) -> float:
@@ -63,17 +64,58 @@ def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
     return adam(M - 1, learning_rate, b1)
 
 
+class Inferred(NamedTuple):
+    """What inference finds of the documents of a batch."""
+
+    guess: Any  # psi by the inference network, leaves [B, ...]
+    evidence: Any  # leaves [B, ...]
+    refined: Any  # psi after refinement, leaves [B, ...]
+
+
+def document_keys(key: Array, batch: Batch) -> Array:
+    """One key for each document, the same whatever batch it stands in: [B]."""
+    return jax.vmap(partial(jax.random.fold_in, key))(batch.document)
+
+
+def infer(
+    model: Model,
+    refinement: Refinement,
+    params: Params,
+    batch: Batch,
+    features: Any,
+    keys: Array,
+    key: Array,
+    *,
+    beta: float | Array = 1.0,
+) -> Inferred:
+    """Guess, evidence and refined psi of every document; `features` are those of the batch, with dropout or without.
+
+    `keys` [B] belong to the documents, `key` to the batch.
+    """
+    guess, evidence = model.encode(params, features), model.evidence(params, batch)
+    refined = refine_batch(refinement, model, params, guess, evidence, keys, key, beta=beta)
+    return Inferred(guess, evidence, refined)
+
+
 def refine_batch(
-    refinement: Refinement, model: Model, theta, psi: Gaussian, evidence, keys: Array, key: Array, *, beta=1.0
-) -> Gaussian:
-    """psi of every document after refinement: [B, K]; `keys` [B] belong to the documents, `key` to the batch."""
+    refinement: Refinement,
+    model: Model,
+    params: Params,
+    psi: Any,
+    evidence: Any,
+    keys: Array,
+    key: Array,
+    *,
+    beta: float | Array = 1.0,
+) -> Any:
+    """psi of every document after refinement, leaves [B, ...]; `keys` [B] and `key` as in `infer`."""
     if not refinement.num_steps:
         return psi
-    refiner = refinement.prepare(model, theta, key, beta)
+    refiner = refinement.prepare(model, params, key, beta)
 
     def one(psi, evidence, key):
         def log_likelihood(z):
-            return model.log_likelihood(theta, z, evidence)
+            return model.log_likelihood(params, z, evidence)
 
         steps = refinement.num_steps
         return refine.refine(log_likelihood, psi, key, refiner=refiner(evidence), num_steps=steps)[0]

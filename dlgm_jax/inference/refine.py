@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dlgm_jax.distributions.gaussian import kl_to_standard
 from dlgm_jax.inference.elbo import LogLikelihood, elbo
-from dlgm_jax.types import Array, Gaussian
+from dlgm_jax.types import Array
 
 
 class RefineInfo(NamedTuple):
@@ -23,24 +22,25 @@ class RefineInfo(NamedTuple):
 class Refiner:
     """How psi moves; holds functions, so it is closed over and never a jitted argument."""
 
-    init: Callable[[Gaussian], Any]  # psi -> state
-    step: Callable[..., tuple[Gaussian, Any, Array]]  # log_likelihood, psi, state, key -> psi, state, elbo
-    finish: Callable[..., Gaussian] = lambda log_likelihood, psi, state, key: psi  # the psi that is returned
+    init: Callable[[Any], Any]  # psi -> state
+    step: Callable[..., tuple[Any, Any, Array]]  # log_likelihood, psi, state, key -> psi, state, elbo
+    finish: Callable[..., Any] = lambda log_likelihood, psi, state, key: psi  # the psi that is returned
 
 
 def adam(
     learning_rate: float = 0.01,
     b1: float = 0.1,
-    *,
-    prior: Callable[[Gaussian], Array] = kl_to_standard,
-    beta: float | Array = 1.0,
+    **bound: Any,
 ) -> Refiner:
-    """The paper's refiner: Adam on a one-sample gradient; moments start from zero for every document."""
+    """The paper's refiner: Adam on a one-sample gradient; moments start from zero for every document.
+
+    `bound` are keyword arguments of `elbo`.
+    """
     optimiser = optax.adam(learning_rate, b1=b1)
 
-    def step(log_likelihood: LogLikelihood, psi: Gaussian, state: Any, key: Array) -> tuple[Any, Any, Array]:
+    def step(log_likelihood: LogLikelihood, psi: Any, state: Any, key: Array) -> tuple[Any, Any, Array]:
         def loss(psi):
-            return -elbo(log_likelihood, psi, key, prior=prior, beta=beta)
+            return -elbo(log_likelihood, psi, key, **bound)
 
         value, gradient = jax.value_and_grad(loss)(psi)
         updates, state = optimiser.update(gradient, state, psi)
@@ -50,8 +50,8 @@ def adam(
 
 
 def refine(
-    log_likelihood: LogLikelihood, psi: Gaussian, key: Array, *, refiner: Refiner, num_steps: int
-) -> tuple[Gaussian, RefineInfo]:
+    log_likelihood: LogLikelihood, psi: Any, key: Array, *, refiner: Refiner, num_steps: int
+) -> tuple[Any, RefineInfo]:
     """`num_steps` steps of `refiner` from `psi`, with noise redrawn at each: a scan, reverse-differentiable."""
 
     def body(carry, m):

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 from dlgm_jax import networks
 from dlgm_jax.distributions.gaussian import sample
-from dlgm_jax.models.dlgm import latent_dim, potentials
-from dlgm_jax.types import Array, Gaussian, Mlp, Params, Theta
+from dlgm_jax.models.dlgm import Theta, latent_dim, potentials
+from dlgm_jax.types import Array, Gaussian, Mlp, Params
 
 VARIANTS = "pot", "log", "prob"
 BLOCK = 100  # samples of z taken at once by `jacobian_mean`

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,9 @@ from jax.sharding import PartitionSpec as P
 
 from dlgm_jax.devices import meshes
 from dlgm_jax.devices.collectives import DATA, VOCAB, agreed, gathered, summed
-from dlgm_jax.distributions.gaussian import sample
 from dlgm_jax.features import drop_words
-from dlgm_jax.inference.batched import Refinement, refine_batch
-from dlgm_jax.types import Array, Batch, Gaussian, Model, Params
+from dlgm_jax.inference.batched import Refinement, document_keys, infer
+from dlgm_jax.types import Array, Batch, Model, Params
 
 
 class State(NamedTuple):
@@ -43,11 +42,6 @@ class Keys(NamedTuple):
     theta: Array
     phi: Array
     refine: Array
-
-
-def document_keys(key: Array, batch: Batch) -> Array:
-    """One key for each document, the same whatever batch it stands in: [B]."""
-    return jax.vmap(partial(jax.random.fold_in, key))(batch.document)
 
 
 def init_state(model: Model, optimiser: optax.GradientTransformation, key: Array, vocab_size: int) -> State:
@@ -79,36 +73,27 @@ def algorithm1(
     found, so nothing crosses `data` before. The optimiser then moves each array, and each element of it, by itself.
     """
     data, vocab = (meshes.axis(mesh, name) for name in (DATA, VOCAB))
-    loss = partial(batch_loss, model, length_weighting=length_weighting)
+    loss_of = partial(batch_loss, model, length_weighting=length_weighting)
+    climb = partial(climbed, optimiser, data)
 
-    def guess_loss(phi, theta, features, *data):
-        return loss(theta, model.encode(phi, features), *data)
+    def joint(params, moments, features, batch, keys, beta, key) -> Climbed:
+        def loss(params):
+            return loss_of(params, model.encode(params, features), batch, keys.theta, beta)
 
-    def joint_loss(params, *data):
-        return guess_loss(params.phi, params.theta, *data)
+        return climb(params, moments, ("theta", "phi"), loss)
 
-    def climb(moments, parameters, gradients):
-        updates, moments = optimiser.update(gradients, moments, parameters)
-        return optax.apply_updates(parameters, updates), moments
+    def alternating(params, moments, features, batch, keys, beta, key) -> Climbed:
+        psi = infer(model, refinement, params, batch, features, keys.refine, key, beta=beta).refined
 
-    def joint(params, moments, features, batch, keys, beta, key):
-        gradients, bounds = jax.grad(joint_loss, has_aux=True)(params, features, batch, keys.theta, beta)
-        gradients = summed(gradients, data)
-        theta, theta_moments = climb(moments.theta, params.theta, gradients.theta)
-        phi, phi_moments = climb(moments.phi, params.phi, gradients.phi)
-        return Params(theta, phi), Params(theta_moments, phi_moments), gradients, bounds
+        def at_refined(params):
+            return loss_of(params, psi, batch, keys.theta, beta)
 
-    def alternating(params, moments, features, batch, keys, beta, key):
-        theta, phi = params
-        psi, evidence = model.encode(phi, features), model.evidence(theta, batch)
-        psi = refine_batch(refinement, model, theta, psi, evidence, keys.refine, key, beta=beta)
-        of_theta, bounds = jax.grad(loss, has_aux=True)(theta, psi, batch, keys.theta, beta)
-        of_theta = summed(of_theta, data)
-        theta, theta_moments = climb(moments.theta, theta, of_theta)
-        of_phi, _ = jax.grad(guess_loss, has_aux=True)(phi, theta, features, batch, keys.phi, beta)
-        of_phi = summed(of_phi, data)
-        phi, phi_moments = climb(moments.phi, phi, of_phi)
-        return Params(theta, phi), Params(theta_moments, phi_moments), Params(of_theta, of_phi), bounds
+        def at_guess(params):
+            return loss_of(params, model.encode(params, features), batch, keys.phi, beta)
+
+        first = climb(params, moments, ("theta",), at_refined)
+        second = climb(first.params, first.moments, ("phi",), at_guess)
+        return second._replace(gradients=Params(first.gradients.theta, second.gradients.phi), bounds=first.bounds)
 
     def step(state: State, batch: Batch, key: Array) -> tuple[State, Info]:
         params, moments, count = state
@@ -117,26 +102,61 @@ def algorithm1(
         features = model.features(batch.counts)
         if input_dropout:
             features = drop_words(features, keys.dropout, input_dropout, vocab_axis=vocab)
-        update = alternating if refinement.num_steps else joint
         step_key = jax.random.fold_in(jax.random.fold_in(key, len(keys)), count)
-        climbed, grown, gradients, bounds = update(params, moments, features, batch, keys, beta, step_key)
-        elbo = summed(jnp.sum(bounds), data)
-        finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), gradients, climbed)
+        update = alternating if refinement.num_steps else joint
+        found = update(params, moments, features, batch, keys, beta, step_key)
+        elbo = summed(jnp.sum(found.bounds), data)
+        finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), found.gradients, found.params)
         whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
-        params, moments = _where(whole, (climbed, grown), (params, moments))
-        stepped = State(params, moments, count + 1)
-        return stepped, Info(elbo, summed(jnp.sum(batch.length), data), whole, gathered(bounds, data), finite)
+        params, moments = _where(whole, (found.params, found.moments), (params, moments))
+        info = Info(elbo, summed(jnp.sum(batch.length), data), whole, gathered(found.bounds, data), finite)
+        return State(params, moments, count + 1), info
 
-    return meshes.over(mesh, step, gives=lambda share: (share, P()), donate_argnums=0)
+    return meshes.over(mesh, step, model.word_axis, gives=lambda share: (share, P()), donate_argnums=0)
+
+
+class Climbed(NamedTuple):
+    """Parameters after a move, their moments, and what moved them."""
+
+    params: Params
+    moments: Params
+    gradients: Params  # None of what did not move
+    bounds: Array  # [B], nats, before the move
+
+
+def climbed(
+    optimiser: optax.GradientTransformation,
+    data_axis: str | None,
+    params: Params,
+    moments: Params,
+    parts: tuple[str, ...],
+    loss: Callable[[Params], tuple[Array, Array]],
+) -> Climbed:
+    """Moves the parts of the parameters, `theta`, `phi` or both, down the gradient of one loss of all parameters.
+
+    `loss` gives a sum over the documents of this device and their bounds [B]; gradients are summed over all devices.
+    """
+
+    def of_parts(moving: dict[str, Any]) -> tuple[Array, Array]:
+        return loss(params._replace(**moving))
+
+    gradients, bounds = jax.grad(of_parts, has_aux=True)({name: getattr(params, name) for name in parts})
+    gradients = summed(gradients, data_axis)
+    moved, grown = {}, {}
+    for name in parts:
+        updates, grown[name] = optimiser.update(gradients[name], getattr(moments, name), getattr(params, name))
+        moved[name] = optax.apply_updates(getattr(params, name), updates)
+    seen = Params(None, None)._replace(**gradients)
+    return Climbed(params._replace(**moved), moments._replace(**grown), seen, bounds)
 
 
 def batch_loss(
-    model: Model, theta, psi: Gaussian, batch: Batch, keys: Array, beta: Array, *, length_weighting: float
+    model: Model, params: Params, psi: Any, batch: Batch, keys: Array, beta: Array, *, length_weighting: float
 ) -> tuple[Array, Array]:
     """What a step minimises, in nats: minus the weighed sum of the documents' bounds; and each plain, at beta 1 [B]."""
-    z = jax.vmap(sample)(psi, keys)
-    log_likelihood = model.log_likelihood(theta, z, model.evidence(theta, batch))
-    kl = jax.vmap(model.prior)(psi)
+    z = jax.vmap(model.family.sample)(psi, keys)
+    log_likelihood = model.log_likelihood(params, z, model.evidence(params, batch))
+    kl = jax.vmap(partial(model.kl, params))(psi, z)
     bounds = log_likelihood - beta * kl
     weights = batch.mask / jnp.maximum(batch.length, 1) ** length_weighting
     return -jnp.sum(weights * bounds), batch.mask * (log_likelihood - kl)

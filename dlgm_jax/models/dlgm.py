@@ -6,6 +6,7 @@ functions for flat batches.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,30 @@ from dlgm_jax.inference import refine as refinement
 from dlgm_jax.inference.fisher import WORDS_A_DRAW, Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
-from dlgm_jax.types import Array, Batch, Csr, Evidence, Gaussian, Model, Params, Phi, Theta
+from dlgm_jax.types import Array, Batch, Csr, Dense, Gaussian, LinearSoftmax, Mlp, Model, Params
+
+
+class Theta(NamedTuple):
+    """The generative model: gamma(z) = output(hidden(z))."""
+
+    hidden: Mlp
+    output: Dense  # weights [H, V]
+
+
+class Phi(NamedTuple):
+    """The inference network: features -> mean and log-variance of q(z|x)."""
+
+    hidden: Mlp
+    mean: Dense
+    log_var: Dense
+
+
+class Evidence(NamedTuple):
+    """All that refinement needs to know of one document's counts x under p(x|z)."""
+
+    xw: Array  # [H], W x
+    xb: Array  # [], b.x
+    length: Array  # [], N
 
 
 def init_params(
@@ -224,17 +248,32 @@ def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **siz
     def product(matrix: Csr, weights: Array) -> Array:
         return summed(sparse.product(matrix, weights), vocab_axis)
 
+    def of_theta(function: Callable) -> Callable:
+        return lambda params, *rest: function(params.theta, *rest, vocab_axis=vocab_axis)
+
     return Model(
         init=partial(init_params, **sizes),
         features=features,
-        encode=partial(_infer, product=product),
-        evidence=partial(batch_evidence, vocab_axis=vocab_axis),
-        log_likelihood=partial(log_likelihood, vocab_axis=vocab_axis),
-        log_probs=log_probs,
-        prior=gaussian.kl_to_standard,
-        information=partial(token_information, vocab_axis=vocab_axis),
-        curvature=partial(curvature, vocab_axis=vocab_axis),
+        encode=lambda params, features: _infer(params.phi, features, product=product),
+        family=gaussian.DIAGONAL,
+        log_prior=lambda params, z: gaussian.standard_log_density(z),
+        kl=lambda params, psi, z: bounds.to_standard_normal(psi, z),
+        evidence=of_theta(batch_evidence),
+        log_likelihood=of_theta(log_likelihood),
+        log_probs=lambda params, z: log_probs(params.theta, z),
+        word_axis=partial(_word_axis, deep=bool(sizes.get("inference_widths", True))),
+        linear=LinearSoftmax(of_theta(token_information), of_theta(curvature)),
     )
+
+
+def _word_axis(path: tuple[str, ...], *, deep: bool) -> int | None:
+    """Of the columns of theta's output and of the rows of phi's first layer: the heads, without hidden layers."""
+    if "theta" in path and path[-2:] == ("output", "weights"):
+        return 1
+    if "theta" in path and path[-2:] == ("output", "bias"):
+        return 0
+    firsts = [("0", "weights")] if deep else [("mean", "weights"), ("log_var", "weights")]
+    return 0 if "phi" in path and path[-2:] in firsts else None
 
 
 def _log_likelihood(theta, evidence, z):

@@ -83,7 +83,7 @@ def trained(
     optimiser = steps.adam(0.003)
     how = {"refinement": training_refinement(config), "input_dropout": config.input_dropout}
     step = steps.algorithm1(model, optimiser, mesh=mesh, **how)
-    state = meshes.made(mesh, partial(steps.init_state, model, optimiser, jax.random.key(0), vocab))
+    state = meshes.made(mesh, partial(steps.init_state, model, optimiser, jax.random.key(0), vocab), model.word_axis)
     sizes = batches.padded_sizes(size // (mesh.shape[DATA] if mesh else 1), corpus)
     blocks = meshes.blocks(mesh) if mesh else None
     key, trace, seconds, used = jax.random.key(1), [], [], {}

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlgm_jax.models.dlgm import log_probs
-from dlgm_jax.types import Array, Evidence, Theta
+from dlgm_jax.models.dlgm import Evidence, Theta, log_probs
+from dlgm_jax.types import Array
 
 STEP = 1e-9  # along the gradient from one evaluation to the next
 

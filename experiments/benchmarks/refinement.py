@@ -19,8 +19,7 @@ from dlgm_jax.evaluation.perplexity import perplexity
 from dlgm_jax.evaluation.scoring import scorer
 from dlgm_jax.inference import batched
 from dlgm_jax.learning import steps
-from dlgm_jax.models.dlgm import init_params, log_likelihood
-from dlgm_jax.types import Evidence
+from dlgm_jax.models.dlgm import Evidence, init_params, log_likelihood
 from experiments.benchmarks import measure, peers
 from experiments.flags.command import parse, run_main
 from experiments.flags.config import Config

@@ -20,8 +20,8 @@ from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.errors import quantity
 from dlgm_jax.inference import batched
 from dlgm_jax.learning import steps
-from dlgm_jax.models.dlgm import dlgm, init_params
-from dlgm_jax.types import Evidence, Gaussian, Model
+from dlgm_jax.models.dlgm import Evidence, dlgm, init_params
+from dlgm_jax.types import Gaussian, Model
 from experiments.benchmarks import measure
 from experiments.flags.command import parse, run_main
 from experiments.flags.config import Config
@@ -109,7 +109,7 @@ def device_rows(how: batched.Refinement, repeats: int) -> Iterator[dict[str, Any
     """The documents of a batch spread over as many devices as divide B; nothing is sent between them."""
     B, V, K, H = BASE.values()
     model = dlgm(lambda counts: counts, latent_dim=K, generative_widths=(H, H))
-    theta = init_params(jax.random.key(0), V, latent_dim=K, generative_widths=(H, H)).theta
+    params = init_params(jax.random.key(0), V, latent_dim=K, generative_widths=(H, H))
     psi = Gaussian(jnp.zeros((B, K)), jnp.zeros((B, K)))
     known = Evidence(jax.random.normal(jax.random.key(1), (B, H)), jnp.zeros(B), jnp.full(B, 100.0))
     keys = jax.random.split(jax.random.key(2), B)
@@ -117,13 +117,13 @@ def device_rows(how: batched.Refinement, repeats: int) -> Iterator[dict[str, Any
     for number in (n for n in range(1, len(jax.devices()) + 1) if B % n == 0):
         mesh = jax.sharding.Mesh(np.array(jax.devices()[:number]), ("data",))
         spread = jax.device_put((psi, known, keys), NamedSharding(mesh, PartitionSpec("data")))
-        everywhere = jax.device_put(theta, NamedSharding(mesh, PartitionSpec()))
+        everywhere = jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
         seconds = measure.alternate({"refine": partial(run, everywhere, *spread)}, repeats)["refine"]
         yield {"devices": number, "ms": 1000 * seconds}
 
 
-def _refine(model: Model, how: batched.Refinement, theta, psi, evidence, keys):
-    return batched.refine_batch(how, model, theta, psi, evidence, keys, jax.random.key(3))
+def _refine(model: Model, how: batched.Refinement, params, psi, evidence, keys):
+    return batched.refine_batch(how, model, params, psi, evidence, keys, jax.random.key(3))
 
 
 def _trainer(shape: dict[str, int], how: batched.Refinement):

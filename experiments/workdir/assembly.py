@@ -82,11 +82,11 @@ class Assembly:
         return steps.adam(rate, weight_decay=config.weight_decay)
 
     def init_state(self) -> steps.State:
-        return meshes.made(self.mesh, self._init_state)
+        return meshes.made(self.mesh, self._init_state, self.model.word_axis)
 
     def shapes(self) -> steps.State:
         """The shapes and types of a state, and with a mesh how it lies there: what a checkpoint is restored to."""
-        return meshes.shapes(self.mesh, self._init_state)
+        return meshes.shapes(self.mesh, self._init_state, self.model.word_axis)
 
     def _init_state(self) -> steps.State:
         return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size)

@@ -16,6 +16,7 @@ from dlgm_jax import init_params
 from dlgm_jax.devices import meshes
 from dlgm_jax.devices.collectives import DATA, VOCAB
 from dlgm_jax.errors import BadInput
+from dlgm_jax.models.dlgm import dlgm
 from tests.conftest import QUICK
 
 ROOT = Path(__file__).parents[2]
@@ -157,10 +158,10 @@ def test_what_does_not_fall_into_equal_parts_is_refused(batch_size, vocab_size, 
 def test_only_what_is_of_words_is_cut(widths):
     """Also where every other size is V."""
     params = init_params(jax.random.key(0), 5, latent_dim=5, generative_widths=widths, inference_widths=widths)
-    mesh = AbstractMesh((4, 5), (DATA, VOCAB))
+    mesh, model = AbstractMesh((4, 5), (DATA, VOCAB)), dlgm(lambda counts: counts, inference_widths=widths)
     cut = {
         jax.tree_util.keystr(path, simple=True, separator="."): spec
-        for path, spec in jax.tree_util.tree_leaves_with_path(meshes.specs(mesh, {"params": params}))
+        for path, spec in jax.tree_util.tree_leaves_with_path(meshes.specs(mesh, {"params": params}, model.word_axis))
         if spec != PartitionSpec()
     }
     first = ["hidden.layers.0.weights"] if widths else ["mean.weights", "log_var.weights"]

@@ -54,7 +54,7 @@ def make(case, mesh, dtype):
     model = dlgm(read, vocab_axis=axis, latent_dim=3, dtype=dtype, **widths)
     optimiser = steps.adam(0.01, weight_decay=0.1)
     step = steps.algorithm1(model, optimiser, refinement=how, mesh=mesh, **settings)
-    return step, lambda: steps.init_state(model, optimiser, jax.random.key(0), V)
+    return step, (lambda: steps.init_state(model, optimiser, jax.random.key(0), V)), model.word_axis
 
 
 def epoch_batches(mesh, epoch):
@@ -76,23 +76,23 @@ def trace(step, state, mesh, num_steps):
     return found[:num_steps]
 
 
-def placed_state(tree, mesh):
+def placed_state(tree, mesh, word_axis):
     """A whole tree of the host, on its devices."""
-    return jax.device_put(tree) if mesh is None else jax.device_put(tree, meshes.shardings(mesh, tree))
+    return jax.device_put(tree) if mesh is None else jax.device_put(tree, meshes.shardings(mesh, tree, word_axis))
 
 
-def traces(case, meshes, dtype):
+def traces(case, texts, dtype):
     """By mesh: the bounds of 50 steps, where the compiled step communicates, and what it does with bad parameters."""
     found, start = {}, meshes.whole(make(case, None, dtype)[1]())
-    for text in ("none", *meshes):
+    for text in ("none", *texts):
         mesh = None if text == "none" else meshes.mesh(text, B)
-        step, _ = make(case, mesh, dtype)
-        arguments = placed_state(start, mesh), next(epoch_batches(mesh, 0)), jax.random.key(0)
+        step, _, word_axis = make(case, mesh, dtype)
+        arguments = placed_state(start, mesh, word_axis), next(epoch_batches(mesh, 0)), jax.random.key(0)
         step = step.lower(*arguments).compile()  # which refuses a state that lies otherwise
         found[text] = {
             "bounds": trace(step, arguments[0], mesh, 50),
             "collectives": collectives(step.as_text()),
-            "skipped": [skipped(step, start, mesh, spoil) for spoil in (spoil_a_row, spoil_the_bias)],
+            "skipped": [skipped(step, start, mesh, word_axis, spoil) for spoil in (spoil_a_row, spoil_the_bias)],
         }
     return found
 
@@ -106,11 +106,11 @@ def spoil_the_bias(params):
     params.theta.output.bias[3] = np.nan
 
 
-def skipped(step, start, mesh, spoil):
+def skipped(step, start, mesh, word_axis, spoil):
     """What a step says of parameters that are not finite, and whether it left them alone on every device."""
     start = jax.tree.map(np.copy, start)
     spoil(start.params)
-    state, info = step(placed_state(start, mesh), next(epoch_batches(mesh, 0)), jax.random.key(0))
+    state, info = step(placed_state(start, mesh, word_axis), next(epoch_batches(mesh, 0)), jax.random.key(0))
     same = [
         np.array_equal(shard.data, before[shard.index], equal_nan=True)
         for before, after in zip(jax.tree.leaves(start[:2]), jax.tree.leaves(state[:2]))
@@ -126,15 +126,15 @@ def skipped(step, start, mesh, spoil):
     }
 
 
-def inits(meshes):
+def inits(texts):
     """Tells whether the state before the first step has the same bits, and lies in shares."""
     found = {}
-    for text in meshes:
+    for text in texts:
         mesh = meshes.mesh(text, B)
-        _, init = make("adam", mesh, jnp.float32)
-        state, one = meshes.made(mesh, init), init()
+        _, init, word_axis = make("adam", mesh, jnp.float32)
+        state, one = meshes.made(mesh, init, word_axis), init()
         same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(meshes.whole(state)), jax.tree.leaves(one))]
-        as_said = jax.tree.map(lambda a, b: a.sharding == b.sharding, state, meshes.shapes(mesh, init))
+        as_said = jax.tree.map(lambda a, b: a.sharding == b.sharding, state, meshes.shapes(mesh, init, word_axis))
         theta, phi = state.params
         cut = theta.output.weights, theta.output.bias, phi.hidden.layers[0].weights, state.moments.phi[0].mu.hidden
         shapes = [leaf.addressable_shards[0].data.shape for leaf in (*cut[:3], cut[3].layers[0].weights)]
@@ -142,18 +142,19 @@ def inits(meshes):
     return found
 
 
-def informations(meshes):
+def informations(texts):
     """The information of a token, on every device of a mesh."""
-    theta = make("adam", None, jnp.float64)[1]().params.theta
+    _, init, word_axis = make("adam", None, jnp.float64)
+    theta = init().params.theta
     key, found = jax.random.key(4), {"none": token_information(theta, jax.random.key(4))}
-    for text in meshes:
+    for text in texts:
         mesh = meshes.mesh(text, B)
 
         def on_a_device(theta, key):
             here = token_information(theta, key, vocab_axis=VOCAB)
             return jax.tree.map(lambda leaf: jax.lax.all_gather(leaf, (DATA, VOCAB)), here)
 
-        share = meshes.specs(mesh, {"theta": theta})["theta"]
+        share = meshes.specs(mesh, {"theta": theta}, word_axis)["theta"]
         over = jax.shard_map(on_a_device, mesh=mesh, in_specs=(share, P()), out_specs=P(), check_vma=False)
         found[text] = jax.jit(over)(theta, key)
     return {text: jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), tuple(value)) for text, value in found.items()}

@@ -10,8 +10,8 @@ from dlgm_jax.data import batches
 from dlgm_jax.evaluation import perplexity, scoring
 from dlgm_jax.inference.batched import adam
 from dlgm_jax.learning import steps
-from dlgm_jax.models.dlgm import dlgm
-from dlgm_jax.types import Dense, Mlp, Params, Theta
+from dlgm_jax.models.dlgm import Theta, dlgm
+from dlgm_jax.types import Dense, Mlp, Params
 from tests.conftest import as_corpus, log_linear_corpus
 
 RNG = np.random.default_rng(0)

@@ -140,22 +140,22 @@ def test_a_document_s_refinement_does_not_depend_on_its_batch(how):
     step, state = make()
     del step
     model = dlgm(lambda counts: counts, latent_dim=3, generative_widths=(6,), inference_widths=(7,))
-    theta, phi = state.params
+    params = state.params
 
     def refined(documents, batch_size):
         batch = batch_of(documents, batch_size)
         return batched.refine_batch(
             how,
             model,
-            theta,
-            model.encode(phi, batch.counts),
-            model.evidence(theta, batch),
-            steps.document_keys(jax.random.key(1), batch),
+            params,
+            model.encode(params, batch.counts),
+            model.evidence(params, batch),
+            batched.document_keys(jax.random.key(1), batch),
             jax.random.key(2),
         )
 
     alone, together = refined([11], 1), refined([4, 11, 2], 7)
-    assert np.abs(alone.mean - model.encode(phi, batch_of([11], 1).counts).mean).max() > 0.01
+    assert np.abs(alone.mean - model.encode(params, batch_of([11], 1).counts).mean).max() > 0.01
     np.testing.assert_allclose(alone.mean[0], together.mean[1], atol=1e-5)
     np.testing.assert_allclose(alone.log_var[0], together.log_var[1], atol=1e-5)
 

@@ -200,10 +200,10 @@ def test_batch_functions_are_those_of_each_document(inference_widths):
     batch = jax.tree.map(jnp.asarray, gather(as_corpus(counts), np.arange(10), 12, (1024,)))
     model = dlgm.dlgm(lambda counts: counts)
     x = jnp.asarray(counts, jnp.float32)
-    encoded, expected = model.encode(params.phi, batch.counts), jax.vmap(infer, (None, 0))(params.phi, x)
+    encoded, expected = model.encode(params, batch.counts), jax.vmap(infer, (None, 0))(params.phi, x)
     np.testing.assert_allclose(encoded.mean[:10], expected.mean, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(encoded.log_var[:10], expected.log_var, rtol=1e-4, atol=1e-5)
-    known, wanted = model.evidence(params.theta, batch), jax.vmap(dlgm.evidence, (None, 0))(params.theta, x)
+    known, wanted = model.evidence(params, batch), jax.vmap(dlgm.evidence, (None, 0))(params.theta, x)
     for ours, theirs in zip(known, wanted):
         np.testing.assert_allclose(ours[:10], theirs, rtol=1e-4, atol=1e-5)
 
