@@ -15,7 +15,7 @@ from dlgm_jax.data.corpus import Corpus
 
 QUICK = os.environ["XLA_FLAGS"]
 # files that take longest, which begin first, so that no worker is left alone with one; each file is one worker's
-LONGEST = ("sharding", "table1", "faults", "hosts", "tables", "steps", "train", "estimator", "resume", "dlgm", "fisher")
+LONGEST = ("meshes", "table1", "faults", "hosts", "tables", "steps", "train", "resume", "dlgm", "fisher")
 
 
 def pytest_collection_modifyitems(items):

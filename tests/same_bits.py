@@ -2,10 +2,10 @@
 
 python -m tests.same_bits --against=COMMIT [--steps=20]
 
-Both commits, this one as it stands and the other one, train the same small corpus from checkouts of their own, on one device
-and on eight virtual ones; the other one runs twice, to see that it is equal to itself. For every cell the digests of
-parameters, moments and bounds are compared; where they differ, the largest relative difference after one and after all
-steps is printed. Ends with 1 where something differs.
+Both commits, this one as it stands and the other one, train the same small corpus from checkouts of their own, on one
+device and on eight virtual ones; the other one runs twice, to see that it is equal to itself. For every cell the
+digests of parameters, moments and bounds are compared; where they differ, the largest relative difference after one and
+after all steps is printed. Ends with 1 where something differs.
 """
 
 import argparse

@@ -26,7 +26,8 @@ from tests.experiments.conftest import SMALL, lines
 ROOT = Path(__file__).parent.parent.parent
 # train as from a shell, but for the grace after a signal, which a machine that has other work may well need
 PATIENT = """
-from experiments import pauses, train
+from experiments import train
+from experiments.workdir import pauses
 pauses.GRACE = 600.0
 train.run_main(train.main)
 """

@@ -97,7 +97,7 @@ def test_a_run_moves_between_processes_and_devices(command, dataset, tmp_path):
 def test_a_second_signal_ends_one_of_several_processes_at_once():
     alone = """
 import signal, jax
-from experiments import hosts
+from experiments.workdir import hosts
 jax.process_count = lambda: 2
 hosts.multihost_utils.reached_preemption_sync_point = lambda step: step == 2
 with hosts.listening() as asked:
