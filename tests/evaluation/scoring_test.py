@@ -118,7 +118,7 @@ def test_the_bound_with_full_covariance_is_the_definition():
 
 
 def test_full_covariance_expects_the_standard_normal_prior():
-    other = replace(MODEL, prior=lambda psi: jnp.zeros(()))
+    other = replace(MODEL, linear=None)
     with pytest.raises(ValueError, match="standard normal prior"):
         scoring.scorer(other, refinement=ADAM, full_steps=2)
 
