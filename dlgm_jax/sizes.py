@@ -20,7 +20,7 @@ class Sized(NamedTuple):
     weight_decay: float
 
 
-def by_size(documents: int, words: int, mean_length: float) -> Sized:
+def by_size(documents: int, words: int, mean_length: float, batch_size: int | None = None) -> Sized:
     """The settings that fit a corpus of so many training documents, validation documents among them.
 
     Steps go by the number of documents. Two ends were found on validation documents, with refinement by fisher, M=13:
@@ -36,6 +36,7 @@ def by_size(documents: int, words: int, mean_length: float) -> Sized:
         documents: number of training documents, from 1.
         words: size of the vocabulary, from 1.
         mean_length: tokens of a training document, on average.
+        batch_size: where it is settled already; the epochs take enough steps of it.
 
     Returns:
         Sized, whole numbers and numbers of two digits.
@@ -49,7 +50,7 @@ def by_size(documents: int, words: int, mean_length: float) -> Sized:
     tokens = documents * mean_length / words
     missing = min(max((ENOUGH - tokens) / (ENOUGH - FEW), 0.0), 1.0)
     valid_size = min(max(documents // 10, 1), 500)
-    batch_size = max(4 * round(125 * share), 32)
+    batch_size = batch_size or max(4 * round(125 * share), 32)
     steps = ceil(max(documents - valid_size, 1) / batch_size)
     passes = (8 + 7 * share) * (min(MANY / documents, 1.0) ** 0.5)
     return Sized(

@@ -73,10 +73,10 @@ def main(argv: list[str]) -> None:
     choose_precision(config.precision)
     mesh = meshes.mesh(command.own["mesh"], config.batch_size)
 
+    folder.check(workdir, config)
     if command.own["dry_run"]:
         print(expectations(assemble(config, mesh=mesh, dataset=dataset), splits))
         return
-    folder.check(workdir, config)
     report = folder.finished_report(workdir, config, splits)
     if hosts.of_first(bool(report)):  # others may have the corpus elsewhere, and would not know the run
         print(report, end="")
@@ -127,7 +127,7 @@ def run(
     parts = None
     try:
         if not progress.finished(config.epochs, config.patience):
-            parts = expected(assembly, splits)
+            parts = expected(assembly, splits, pauses.stop)
             print(f"; about {spelled(of_training(assembly, parts, progress) + parts.closing)}", end="")
     finally:
         print(flush=True)

@@ -238,7 +238,8 @@ def write_parquet(path: Path, found: Transformed) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    pyarrow.parquet.write_table(pyarrow.table(columns_of(found)), path)
+    with path.open("wb") as file:  # pyarrow takes no name that is no UTF-8
+        pyarrow.parquet.write_table(pyarrow.table(columns_of(found)), file)
 
 
 def write(path: Path, found: Transformed) -> None:

@@ -13,6 +13,7 @@ import scipy.sparse
 from dlgm_jax.data.corpus import Corpus, Documents
 from dlgm_jax.errors import BadInput
 
+MOST = 10**9  # tokens of a document that NumPy can draw from
 Split = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 
@@ -56,6 +57,9 @@ def halves(corpus: Documents, split: Split, *, share: float, seed: int) -> Halve
 def _split_block(block: Any, documents: np.ndarray, split: Split, *, share: float, seed: int) -> Any:
     if split is tokens and block.dtype.kind not in "iu":
         raise BadInput("counts: expected whole numbers, whose tokens can be split, found weights")
+    most = int(block.sum(axis=1, dtype=np.int64).max())
+    if split is tokens and most >= MOST:
+        raise BadInput(f"counts: expected fewer than {MOST:,} tokens a document, which can be split, found {most:,}")
     part = block.copy()
     for document, first, end in zip(documents, block.indptr, block.indptr[1:]):
         if first < end:

@@ -158,6 +158,8 @@ def check_distinct(vocabulary: Sequence[str], where: str) -> None:
 
 def split_validation(corpus: Documents, valid_size: int, seed: int) -> tuple[Documents, Documents]:
     """Training and validation documents, `valid_size` of them drawn by `seed`; each keeps corpus order."""
+    if corpus.num_documents < 2:
+        raise BadInput("expected at least two training documents, one of them for validation, found 1")
     if not 0 < valid_size < corpus.num_documents:
         raise BadInput(
             f"--valid_size: expected 1 to {corpus.num_documents - 1} (the training documents are "

@@ -40,6 +40,11 @@ def mesh(text: str, batch_size: int) -> Mesh | None:
     return Mesh(np.array(devices[: data * vocab]).reshape(data, vocab), (DATA, VOCAB)) if data * vocab > 1 else None
 
 
+def data_size(text: str) -> int:
+    """Devices along `data` of what a text asks for; of "auto" all that there are. Raises BadInput."""
+    return len(jax.devices()) if text == "auto" else _sizes(text).get(DATA, 1)
+
+
 def axis(mesh: Mesh | None, name: str) -> str | None:
     """The name of an axis, where there are several devices along it."""
     return name if mesh and mesh.shape[name] > 1 else None

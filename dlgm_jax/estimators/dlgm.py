@@ -262,7 +262,8 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "activation": self.activation,
         }
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, float(corpus.lengths.mean()))
+        batch_size = None if isinstance(self.batch_size, str) else int(self.batch_size)
+        self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, float(corpus.lengths.mean()), batch_size)
         self.n_iter_, self.n_samples_seen_ = 0, 0
         self.bound_curve_: tuple[float, ...] = ()
         self.document_frequencies_ = np.zeros(corpus.vocab_size, np.int64)
@@ -328,6 +329,6 @@ class DLGM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return scores.elbo_refined, lengths
 
 
-def _sized(documents: int, words: int, mean_length: float) -> dict[str, Any]:
-    sized = by_size(documents, words, mean_length)
+def _sized(documents: int, words: int, mean_length: float, batch_size: int | None = None) -> dict[str, Any]:
+    sized = by_size(documents, words, mean_length, batch_size)
     return {name: getattr(sized, field) for name, field in AUTO.items()}

@@ -13,12 +13,14 @@ SMOOTHING = 0.01  # added to each word's count by the unigram baseline where it 
 def perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
     """exp(-(1/D) sum_d ELBO_d / N_d) over documents with words: the paper's perplexity, a mean over documents."""
     kept = lengths > 0
-    return _exp(-np.mean(bounds[kept] / lengths[kept]))
+    return _exp(-np.mean(bounds[kept] / lengths[kept])) if kept.any() else float("nan")
 
 
 def corpus_perplexity(bounds: np.ndarray, lengths: np.ndarray) -> float:
     """exp(-sum_d ELBO_d / sum_d N_d) over documents with words: the corpus total."""
     kept = lengths > 0
+    if not kept.any():
+        return float("nan")
     return _exp(-np.sum(bounds[kept]) / np.sum(lengths[kept]))
 
 

@@ -132,7 +132,11 @@ def run_main(main: Callable[[list[str]], None]) -> None:
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is said here in one line
         sys.unraisablehook = _unraisable
         try:
-            main(sys.argv)
+            try:
+                main(sys.argv)
+            except SystemExit:  # of --help
+                sys.stdout.flush()
+                raise
             sys.stdout.flush()
         except BadInput as error:
             _stop(str(error), 2)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlgm_jax.data import datasets
+from dlgm_jax.devices import meshes
 from dlgm_jax.sizes import Sized, by_size
 from dlgm_jax.storage.run import read_config
 from experiments.flags.command import Command
@@ -50,8 +51,13 @@ def filled(command: Command, workdir: Path) -> Filled:
     else:
         dataset = datasets.load(config.dataset)
         train = dataset.train
-        found = by_size(train.num_documents, train.vocab_size, float(train.lengths.mean()))._asdict()
+        size = train.num_documents, train.vocab_size, float(train.lengths.mean())
+        found = by_size(*size, command.stated.get("batch_size"))._asdict()
         why = "by its size"
+    if why != "as this run began":  # so that no device is left without documents
+        found["batch_size"] += -found["batch_size"] % meshes.data_size(command.text("mesh", "auto"))
     unset = {name: value for name, value in found.items() if name not in command.stated}
-    said = ", ".join(f"{name} {value:g}" for name, value in unset.items() if name in SIZED or value)
+    own = dataset is not None and dataset.validation is not None  # and --valid_size is not read
+    read = {name: value for name, value in unset.items() if not (own and name == "valid_size")}
+    said = ", ".join(f"{name} {value:g}" for name, value in read.items() if name in SIZED or value)
     return Filled(command.config(unset), dataset, f"{why}: {said}" if said else "")

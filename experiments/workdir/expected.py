@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 
+from dlgm_jax.errors import Stopped
 from dlgm_jax.learning.loop import Progress
 from experiments.workdir.assembly import TRAIN, Assembly
 
@@ -22,7 +23,7 @@ class Seconds(NamedTuple):
     closing: float  # scores of the best epoch
 
 
-def expected(assembly: Assembly, splits: Sequence[str]) -> Seconds:
+def expected(assembly: Assembly, splits: Sequence[str], stop: Callable[[], bool] = lambda: False) -> Seconds:
     """The seconds of a step of each kind and of scores, by the first batch of the training and validation documents.
 
     What is computed is thrown away; what is compiled for it the run takes. On an idle machine the time of a run is
@@ -31,6 +32,10 @@ def expected(assembly: Assembly, splits: Sequence[str]) -> Seconds:
     Args:
         assembly: the run, of which nothing changes.
         splits: names of what is scored at the end.
+        stop: asked between two things that are timed, whether to stop.
+
+    Raises:
+        Stopped: where `stop` says so.
     """
     batch, key, state = next(iter(assembly.training_batches(1))), assembly.key(TRAIN), assembly.init_state()
 
@@ -41,11 +46,11 @@ def expected(assembly: Assembly, splits: Sequence[str]) -> Seconds:
             nonlocal state
             state, _ = jax.block_until_ready(step(state, batch, key))
 
-        return seconds(go)
+        return seconds(go, stop)
 
     def of_batch(at_the_end: bool) -> float:
         score = assembly.score_with(at_the_end=at_the_end, watched=lambda batches: [next(iter(batches))])
-        return seconds(lambda: score(state.params, "validation"))
+        return seconds(lambda: score(state.params, "validation"), stop)
 
     refining = of_step(refined=True)
     plain = of_step(refined=False) if assembly.refines_first else refining
@@ -58,15 +63,16 @@ def expected(assembly: Assembly, splits: Sequence[str]) -> Seconds:
     )
 
 
-def seconds(go: Callable[[], object]) -> float:
-    """The fastest of CALLS, after one that may compile."""
-    go()
+def seconds(go: Callable[[], object], stop: Callable[[], bool] = lambda: False) -> float:
+    """The fastest of CALLS, after one that may compile. Raises Stopped where `stop` says so."""
     times = []
-    for _ in range(CALLS):
+    for _ in range(1 + CALLS):
         began = time.perf_counter()
         go()
         times.append(time.perf_counter() - began)
-    return min(times)
+        if stop():
+            raise Stopped("before the first step")
+    return min(times[1:])
 
 
 def of_training(assembly: Assembly, parts: Seconds, progress: Progress = BEGINNING) -> float:

@@ -13,7 +13,10 @@ from dlgm_jax.errors import Stopped
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 REQUEUE = 75  # exit code of a command that was stopped and may be run again (EX_TEMPFAIL)
 GRACE = 25.0  # seconds from the first signal to the end of the process, whatever it does
-LATE = b"error: stopped at once, by a second signal or after 25 s; the same command goes on from the last checkpoint\n"
+LATE = (
+    b"error: stopped at once, by a second signal or after 25 s; "
+    b"the same command goes on from the last checkpoint, if there is one\n"
+)
 
 
 @contextmanager

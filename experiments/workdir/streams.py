@@ -31,11 +31,13 @@ class Lasting:
     def _while_read(self, act: Any) -> None:
         try:
             act()
-        except BrokenPipeError:
+        except OSError as error:
             # what waits in the stream's buffer has to go somewhere, or Python complains at its end
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+            if not isinstance(error, BrokenPipeError):
+                raise
 
 
 @contextmanager

@@ -71,3 +71,9 @@ def test_weights_have_items_but_no_tokens():
     np.testing.assert_array_equal(observed + scored, [[0.5, 1.5, 2.0]])
     with pytest.raises(BadInput, match="expected whole numbers"):
         halves(corpus, tokens, share=0.5, seed=0)
+
+
+def test_more_tokens_than_can_be_drawn_from_are_one_line():
+    with pytest.raises(BadInput, match="expected fewer than 1,000,000,000 tokens a document"):
+        halves(as_corpus([[700_000_000, 700_000_000]]), tokens, share=0.5, seed=0)
+    assert halves(as_corpus([[700_000_000, 700_000_000]]), items, share=0.5, seed=0).left_out == 0

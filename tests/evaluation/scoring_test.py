@@ -173,6 +173,11 @@ def test_a_baseline_that_would_be_infinite_is_smoothed_for_all_splits():
         np.testing.assert_allclose(found, smoothed_by_loops(train, counts, 0.01), rtol=1e-10)
 
 
+def test_no_document_with_words_has_no_perplexity():
+    for mean in (perplexity.perplexity, perplexity.corpus_perplexity):
+        assert np.isnan(mean(np.zeros(2), np.zeros(2)))  # and without a warning
+
+
 def test_a_baseline_that_is_finite_is_plain():
     train, test = as_corpus(COUNTS[:15] + 1), as_corpus(COUNTS[15:])
     baseline = perplexity.unigram_baseline(train, {"test": test})

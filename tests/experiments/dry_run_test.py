@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from dlgm_jax.errors import Stopped
 from dlgm_jax.evaluation import scoring
 from dlgm_jax.learning.loop import Progress
 from experiments import train
@@ -27,6 +28,26 @@ def test_dry_run_trains_nothing(command, nvdm_folder, tmp_path):
     assert f"parameters  {parameters:,}" in out
     assert re.search(r"8 epochs: about \S+ (s|minutes|hours) on cpu", out)
     assert not workdir.exists()
+
+
+def test_a_dry_run_is_refused_what_the_run_would_be(command, finished):
+    workdir, flags, _ = finished
+    others = [flag for flag in flags if not flag.startswith(("--batch_size", "--workdir"))]
+    code, _, err = command("train", *others, "--batch_size=60", f"--workdir={workdir}", "--dry_run")
+    assert code == 2
+    assert "batch_size was 50, is now 60" in err
+
+
+def test_the_estimate_hears_a_signal(nvdm_folder):
+    assembly = assemble(Config(dataset=str(nvdm_folder), **SIZES, M=4, epochs=5).resolved())
+    with pytest.raises(Stopped, match="before the first step"):
+        expected.expected(assembly, ["test"], lambda: True)
+
+
+def test_the_first_call_is_not_timed(monkeypatch):
+    clock = iter([0, 100, 200, 203, 300, 302])
+    monkeypatch.setattr(expected.time, "perf_counter", lambda: next(clock))
+    assert expected.seconds(lambda: None) == 2
 
 
 def test_what_is_said_is_the_sum_of_its_parts(command, nvdm_folder, tmp_path, monkeypatch):

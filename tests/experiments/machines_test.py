@@ -30,7 +30,7 @@ def shell(arguments, *, stdout=subprocess.PIPE, stderr=subprocess.PIPE, streams=
         cwd=ROOT,
         stdout=stdout,
         stderr=stderr,
-        env=os.environ | environment,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | environment,
         check=False,
     )
 

@@ -3,11 +3,15 @@
 import importlib
 import pkgutil
 import re
+from dataclasses import fields
 
 import pytest
 
 import experiments
 from dlgm_jax.errors import quantity
+from dlgm_jax.evaluation import scoring
+from experiments.flags.config import Config
+from experiments.report import tables
 
 
 @pytest.mark.parametrize(
@@ -63,3 +67,17 @@ def test_the_help_names_every_flag_apart_from_its_text(name, capsys):
     names = {match[1] for line in lines if (match := re.match(r"  --(\w+)(  *\S.*)?$", line))}
     assert names >= module.OWN_FLAGS.keys()
     assert max(map(len, lines)) <= 104
+
+
+def test_a_model_that_knows_less_than_frequencies_is_warned_of_and_refined_scores_name_their_refiner():
+    names = [item.name for item in fields(scoring.Scores)]
+    scores = dict.fromkeys(names, 1) | {"perplexity_refined": 90.0, "empty_documents": 0}
+    scores |= {name: None for name in names if "importance" in name or "full" in name}
+    columns = {"validation": scores, "test": scores | {"perplexity_refined": 110.0}}
+    config = Config(eval_M=13, eval_refiner="fisher").resolved()
+    table = tables.score_table(columns, {"validation": 100.0, "test": 100.0}, config, "footnote", "unigram model")
+    assert "M=13 by fisher, refined" in table
+    assert "Warning: on test documents the unigram model is better than the refined one." in table
+    fine = tables.score_table({"validation": scores}, {"validation": 100.0}, Config().resolved(), "", "unigram model")
+    assert "Warning" not in fine
+    assert "M=100, refined" in fine

@@ -1,12 +1,14 @@
 import csv
 import json
+import os
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from dlgm_jax import Corpus, load_run
-from dlgm_jax.data import compact
+from dlgm_jax.data import compact, source
 from dlgm_jax.data.formats import nvdm
 from dlgm_jax.introspection.jacobian import jacobian_mean
 from dlgm_jax.introspection.spectrum import directions
@@ -27,8 +29,8 @@ def write(folder, counts, words, order, others=()):
     return folder
 
 
-def transformed(command, workdir, source, output, *flags):
-    code, out, err = command("transform", f"--workdir={workdir}", f"--input={source}", f"--output={output}", *flags)
+def transformed(command, workdir, given, output, *flags):
+    code, out, err = command("transform", f"--workdir={workdir}", f"--input={given}", f"--output={output}", *flags)
     assert code == 0, err
     return out
 
@@ -125,6 +127,25 @@ def test_labels_and_splits_of_texts_stand_in_every_output(command, finished, tmp
         assert found["id"] == ["a", "b", "c", "d"]
         assert found["label"] == ["sport", "", "news", ""]
         assert found["split"] == ["test", "", "train", "test"]
+
+
+def test_splits_stay_with_their_texts_over_several_parts(command, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "BLOCK", 2)
+    splits = ["test", "train", "", "train", "test"]
+    rows = [{"text": "w1 w2", "id": str(n)} | ({"split": split} if split else {}) for n, split in enumerate(splits)]
+    (tmp_path / "new.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    transformed(command, finished[0], tmp_path / "new.jsonl", tmp_path / "out.csv", "--eval_M=1")
+    with open(tmp_path / "out.csv", newline="") as file:
+        assert [(row["id"], row["split"]) for row in csv.DictReader(file)] == list(zip("01234", splits))
+
+
+def test_a_parquet_file_may_have_any_name(command, finished, tmp_path):
+    (tmp_path / "new.jsonl").write_text(json.dumps({"text": "w1 w2", "id": "a"}))
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    transformed(command, finished[0], tmp_path / "new.jsonl", folder / "out.parquet", "--eval_M=1")
+    with (folder / "out.parquet").open("rb") as file:
+        assert pytest.importorskip("pyarrow.parquet").read_table(file)["id"].to_pylist() == ["a"]
 
 
 def test_labels_and_splits_of_counts_stand_in_every_output(command, finished, nvdm_folder, tmp_path):

@@ -63,6 +63,58 @@ def test_any_size_has_settings_that_train(documents):
     assert sized.batch_size % 4 == 0
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((238, 8000, 350.0), Sized(32, 10, 23, 0.001, 0.5, 1.0)),
+        ((5000, 2000, 100.0), Sized(248, 12, 500, 0.002, 0.25, 0.5)),
+        ((80_000, 2000, 100.0), Sized(500, 8, 500, 0.003, 0.0, 0.0)),
+    ],
+)
+def test_the_rules_by_hand(size, expected):
+    """128 batches of 4 at the share 0.5; 15 passes times (20,000 / 80,000)^0.5."""
+    assert by_size(*size) == expected
+
+
+def test_epochs_take_enough_steps_of_a_batch_that_is_given(tmp_path):
+    assert by_size(238, 9, 9.0, 500).epochs == FEWEST_STEPS
+    assert by_size(238, 9, 9.0, 500)._replace(batch_size=32, epochs=10) == by_size(238, 9, 9.0)._replace(epochs=10)
+    assert filled(f"--dataset={corpus_of(238, tmp_path / 'corpus')}", "--batch_size=500").config.epochs == FEWEST_STEPS
+
+
+def test_the_length_of_documents_counts(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(unset, "by_size", lambda *size: seen.append(size) or by_size(*size))
+    filled(f"--dataset={corpus_of(238, tmp_path / 'corpus')}")
+    train = datasets.load(str(tmp_path / "corpus")).train
+    assert seen == [(238, 9, train.lengths.sum() / 238, None)]
+
+
+def test_a_chosen_batch_leaves_no_device_without_documents(tmp_path, monkeypatch):
+    folder = corpus_of(238, tmp_path / "corpus")
+    monkeypatch.setattr(unset.meshes.jax, "devices", lambda: [None] * 6)
+    assert filled(f"--dataset={folder}").config.batch_size == 36
+    assert filled(f"--dataset={folder}", "--batch_size=32").config.batch_size == 32
+    assert filled(f"--dataset={folder}", "--mesh=data:5,vocab:1").config.batch_size == 35
+    assert filled("--model=3", "--M=100").config.batch_size == 54
+
+
+def test_what_is_not_read_is_not_said(tmp_path):
+    with compact.Writer(tmp_path / "own", ("a", "b"), {}) as writer:
+        for split in ("train", "validation", "test"):
+            writer.add(split, as_corpus(np.ones((30, 2), int)))
+    assert "valid_size" not in filled(f"--dataset={tmp_path / 'own'}").chosen
+
+
+def test_one_training_document_is_too_few(command, tmp_path):
+    folder = corpus_of(1, tmp_path / "corpus")
+    code, _, err = command("train", f"--dataset={folder}", *TOY, f"--workdir={tmp_path / 'run'}")
+    assert (code, err.strip()) == (
+        2,
+        "error: expected at least two training documents, one of them for validation, found 1",
+    )
+
+
 def test_settings_change_with_the_size_and_never_jump():
     sizes = np.arange(3, 12_000, 37)
     found = np.array([by_size(int(size), 3000, 100.0) for size in sizes])
@@ -88,7 +140,7 @@ def test_flags_and_presets_win(tmp_path):
     folder = corpus_of(238, tmp_path / "corpus")
     config = filled(f"--dataset={folder}", "--batch_size=7", "--input_dropout=0").config
     assert (config.batch_size, config.input_dropout) == (7, 0.0)
-    assert config.epochs == by_size(238, 9, 9.0).epochs
+    assert config.epochs == by_size(238, 9, 9.0, 7).epochs
     paper = filled(f"--dataset={folder}", "--preset=paper", "--epochs=3")
     assert (paper.dataset, paper.chosen) == (None, "")
     assert paper.config == Config(**PRESETS["paper"] | {"epochs": 3, "dataset": str(folder)}).resolved()
@@ -103,7 +155,8 @@ def test_the_named_corpora(monkeypatch):
     assert first.config == Config(**unset.DOCSTRINGS._asdict(), refined_epochs=5).resolved()
     assert "for this corpus: batch_size 50, " in first.chosen
     assert first.chosen.endswith(", refined_epochs 5")
-    for flags in (("--M=13", "--refiner=fisher"), ("--M=100", "--epochs=20"), ("--M=1",)):
+    assert filled("--model=3", "--M=51").config.refined_epochs == 5
+    for flags in (("--M=13", "--refiner=fisher"), ("--M=100", "--epochs=20"), ("--M=1",), ("--M=50",)):
         assert filled("--model=3", *flags).config.refined_epochs == 0
     assert filled("--model=3", "--M=100", "--refined_epochs=2").config.refined_epochs == 2
 
