@@ -1,4 +1,4 @@
-"""What ends a command, and how values are shown in its messages, which are one line each."""
+"""Errors that end a command with one line, and the form of values in such lines."""
 
 import re
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ class Stopped(Exception):
 
 
 def shown(text: str) -> str:
-    """What was found, short enough for one line: 40 characters, or 10 of those that are written as long escapes."""
+    """Shortens a text for one line: to 40 characters, or 10 of those that are written as long escapes."""
     whole = [repr(text if len(text) <= most else text[:most] + "...") for most in (40, 10)]
     return whole[0] if len(whole[0]) <= 100 else whole[1]
 
 
 def reason(error: Exception) -> str:
-    """What an error of another library says, on one line and not too long."""
+    """The message of an error of another library, on one line and not too long."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(c if c.isprintable() else "?" for c in text[:300])
 

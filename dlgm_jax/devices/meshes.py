@@ -65,7 +65,7 @@ def check(mesh: Mesh | None, batch_size: int, vocab_size: int) -> None:
 
 
 def specs(mesh: Mesh, tree: Any, word_axis: WordAxis) -> Any:
-    """How each array of parameters, of moments or of a state lies on a mesh.
+    """The places of the arrays of parameters, of moments or of a state on a mesh, as PartitionSpec.
 
     Moments lie as what they are of: the path to an array ends as the path to it within the parameters.
     """

@@ -60,7 +60,7 @@ def unigram_perplexity(train: Documents, corpus: Documents) -> float:
 
 
 def unigram_log_likelihoods(train: Documents, corpus: Documents, *, added: float = 0.0) -> np.ndarray:
-    """Of each document, in nats, under the training split's word frequencies with `added` to each: [D].
+    """Log-likelihoods of documents in nats, under the training split's word frequencies with `added` to each: [D].
 
     -inf for a document with a word whose frequency is 0.
     """

@@ -25,7 +25,7 @@ TOGETHER = 16  # documents whose full covariances are fitted at once; each needs
 
 
 class DocumentScores(NamedTuple):
-    """Of each document of a batch, in nats."""
+    """Scores of the documents of a batch, in nats."""
 
     elbo: AnyArray  # [B], at the network's guess
     elbo_refined: AnyArray  # [B]
