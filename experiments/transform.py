@@ -78,12 +78,11 @@ def main(argv: list[str]) -> None:
     workdir, path, output = (Path(command.text(name)) for name in ("workdir", "input", "output"))
     if output.suffix not in WRITERS:
         raise BadInput(f"--output: expected a file {', '.join(WRITERS)}, found {output}")
-    if output.exists():
+    if os.path.lexists(output):
         raise BadInput(f"--output: expected a new file, found {output}, which is there already")
     if output.suffix == ".parquet" and find_spec("pyarrow") is None:
         raise BadInput(f"--output: expected pyarrow to write {output}, which is not installed; pip install pyarrow")
     check_writable(output, "--output")
-    output.parent.mkdir(parents=True, exist_ok=True)
     run = load_run(workdir)
     config = replace(Config.from_json(run.config), **command.given)
     command.check_adams(config, asked=("eval_refiner",))
@@ -102,6 +101,7 @@ def main(argv: list[str]) -> None:
     with telling(how):
         opened = opened_with_labels(command, path, form, how)
         found = transformed(run, config, documents(opened, run, workdir))
+    output.parent.mkdir(parents=True, exist_ok=True)
     write(output, found)
     print(summary(found))
     print(f"The posteriors are in {output}. Next: load them by column, or look at them with experiments.introspect.")

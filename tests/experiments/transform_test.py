@@ -148,6 +148,19 @@ def test_a_parquet_file_may_have_any_name(command, finished, tmp_path):
         assert pytest.importorskip("pyarrow.parquet").read_table(file)["id"].to_pylist() == ["a"]
 
 
+def test_what_is_refused_leaves_nothing_behind(command, finished, tmp_path):
+    for workdir, given in ((tmp_path / "none", tmp_path), (finished[0], tmp_path / "none.jsonl")):
+        output = tmp_path / "new" / "folder" / "out.csv"
+        code, _, err = command("transform", f"--workdir={workdir}", f"--input={given}", f"--output={output}")
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert not (tmp_path / "new").exists()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere")
+    flags = [f"--workdir={finished[0]}", f"--input={tmp_path}", f"--output={tmp_path / 'link.csv'}"]
+    code, _, err = command("transform", *flags)
+    assert code == 2
+    assert "link.csv, which is there already" in err
+
+
 def test_labels_and_splits_of_counts_stand_in_every_output(command, finished, nvdm_folder, tmp_path):
     train, test = (nvdm.read(nvdm_folder)[place].counts.toarray()[:3] for place in (0, 1))
     words = tuple(f"w{v}" for v in range(30))
