@@ -55,7 +55,7 @@ def filled(command: Command, workdir: Path) -> Filled:
         found = by_size(*size, command.stated.get("batch_size"))._asdict()
         why = "by its size"
     if why != "as this run began":  # so that no device is left without documents
-        found["batch_size"] += -found["batch_size"] % meshes.data_size(command.text("mesh", "auto"))
+        found["batch_size"] += -found["batch_size"] % meshes.data_size(command.own["mesh"])
     unset = {name: value for name, value in found.items() if name not in command.stated}
     own = dataset is not None and dataset.validation is not None  # and --valid_size is not read
     read = {name: value for name, value in unset.items() if not (own and name == "valid_size")}
