@@ -42,7 +42,7 @@ Scorer = Callable[[Params, Batch, Array], DocumentScores]  # of a batch, by a ke
 
 @dataclass(frozen=True)
 class Scores:
-    """Of a corpus. Perplexities are upper bounds, over the documents that have words."""
+    """Scores of a corpus. Perplexities are upper bounds, over the documents that have words."""
 
     documents: int
     empty_documents: int

@@ -65,7 +65,7 @@ def chosen(refiner: str, M: int, learning_rate: float, b1: float) -> Refinement:
 
 
 class Inferred(NamedTuple):
-    """What inference finds of the documents of a batch."""
+    """Guess, evidence and refined posterior of the documents of a batch."""
 
     guess: Any  # psi by the inference network, leaves [B, ...]
     evidence: Any  # leaves [B, ...]

@@ -48,7 +48,7 @@ class Progress:
 
 
 class Scores(Protocol):
-    """What is asked of the scores of validation documents."""
+    """Scores of validation documents, of which training reads one figure."""
 
     @property
     def perplexity_refined(self) -> float:
@@ -57,11 +57,11 @@ class Scores(Protocol):
 
 
 class Checkpoints(Protocol):
-    """What is asked of a folder of checkpoints; saving may end later."""
+    """A folder of checkpoints that are written in the background."""
 
     @property
     def folder(self) -> Path:
-        """Where they lie."""
+        """The folder."""
         ...
 
     def save(self, number: int, tree: Any, progress: dict[str, Any]) -> None:

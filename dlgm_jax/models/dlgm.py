@@ -267,7 +267,7 @@ def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **siz
 
 
 def _word_axis(path: tuple[str, ...], *, deep: bool) -> int | None:
-    """Of the columns of theta's output and of the rows of phi's first layer: the heads, without hidden layers."""
+    """The axis of words of theta's output and of phi's first layer, which is the heads without hidden layers."""
     if "theta" in path and path[-2:] == ("output", "weights"):
         return 1
     if "theta" in path and path[-2:] == ("output", "bias"):
