@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dlgm_jax.data.corpus import Corpus
     from dlgm_jax.errors import BadInput, NonFinite
     from dlgm_jax.estimators.dlgm import DLGM
+    from dlgm_jax.estimators.latent import LatentModel
     from dlgm_jax.features import idf, normalised_counts, tfidf
     from dlgm_jax.introspection.jacobian import jacobian_at, jacobian_mean, jacobian_posterior, jacobian_rows
     from dlgm_jax.models.dlgm import (
@@ -32,6 +33,7 @@ _HOMES = {
     "data.corpus": ("Corpus",),
     "errors": ("BadInput", "NonFinite"),
     "estimators.dlgm": ("DLGM",),
+    "estimators.latent": ("LatentModel",),
     "features": ("idf", "normalised_counts", "tfidf"),
     "introspection.jacobian": ("jacobian_at", "jacobian_mean", "jacobian_posterior", "jacobian_rows"),
     "models.dlgm": (
@@ -56,6 +58,7 @@ __all__ = [
     "BadInput",
     "Corpus",
     "Gaussian",
+    "LatentModel",
     "NonFinite",
     "Params",
     "Phi",

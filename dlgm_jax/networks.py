@@ -3,11 +3,27 @@
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from itertools import pairwise
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 
 from dlgm_jax.types import Array, Dense, Mlp
+
+
+class Decoder(Protocol):
+    """gamma(z) = output(hidden(z)): what generates documents, as parameters."""
+
+    @property
+    def hidden(self) -> Mlp:
+        """Hidden layers; none is the log-linear model."""
+        ...
+
+    @property
+    def output(self) -> Dense:
+        """The linear output, weights [H, V]."""
+        ...
+
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
@@ -47,3 +63,25 @@ def mlp(network: Mlp, x, *, product: Callable[..., Array] = jnp.matmul) -> Array
     first, *rest = network.layers
     hidden = activation(affine(first, x, product=product))
     return reduce(lambda h, layer: activation(affine(layer, h)), rest, hidden)
+
+
+def potentials(decoder: Decoder, z: Array) -> Array:
+    """gamma(z): [K] -> [V]."""
+    return affine(decoder.output, mlp(decoder.hidden, z))
+
+
+def latent_dim(decoder: Decoder) -> int:
+    """K, read off the parameters."""
+    return (*decoder.hidden.layers, decoder.output)[0].weights.shape[0]
+
+
+def vocab_size(decoder: Decoder) -> int:
+    """V, read off the parameters."""
+    return decoder.output.weights.shape[1]
+
+
+def hidden_share(latent_dim: int, widths: Sequence[int], vocab_size: int) -> float:
+    """The share of the hidden layers in the products of a decoder of these sizes."""
+    sizes = (latent_dim, *widths)
+    hidden = sum(a * b for a, b in pairwise(sizes))
+    return hidden / (hidden + sizes[-1] * vocab_size)

@@ -1,6 +1,7 @@
 """What the values of settings have to be, wherever they are given."""
 
 from collections.abc import Callable
+from dataclasses import field, fields
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -13,6 +14,20 @@ from dlgm_jax.networks import ACTIVATIONS
 Check = tuple[str, Callable[[Any], bool]]  # what is expected, whether a value is that
 
 
+def setting(default: Any, help: str, check: str | Check = "") -> Any:
+    """A field of a frozen dataclass that becomes a flag: its help, and its check or the name of one in CHECKS."""
+    return field(default=default, metadata={"help": help, "check": check})
+
+
+def first_wrong(settings: Any, checks: dict[str, Check]) -> str | None:
+    """`--flag: expected ..., found ...` of the first field that is not what its check expects, or None."""
+    for item in fields(settings):
+        check, value = item.metadata.get("check"), getattr(settings, item.name)
+        if check and (found := wrong(value, checks[check] if isinstance(check, str) else check)):
+            return f"--{item.name}: {found}"
+    return None
+
+
 def _whole(low: int, high: int = 2**31 - 1) -> Callable[[Any], bool]:
     return lambda v: isinstance(v, Integral) and not isinstance(v, bool) and low <= int(v) <= high
 
@@ -21,7 +36,8 @@ def _number(holds: Callable[[float], bool]) -> Callable[[Any], bool]:
     return lambda v: isinstance(v, Real) and not isinstance(v, bool) and isfinite(v) and holds(float(v))
 
 
-def _one_of(names) -> Check:
+def one_of(names) -> Check:
+    """Expects one of these names."""
     return f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v in names
 
 
@@ -36,9 +52,9 @@ CHECKS: dict[str, Check] = {
     "above_zero": ("a number above 0", _number(lambda v: v > 0)),
     "not_negative": ("a number from 0", _number(lambda v: v >= 0)),
     "share": ("a number from 0 to below 1", _number(lambda v: 0 <= v < 1)),
-    "features": _one_of(FEATURES),
-    "refiner": _one_of(REFINERS),
-    "activation": _one_of(ACTIVATIONS),
+    "features": one_of(FEATURES),
+    "refiner": one_of(REFINERS),
+    "activation": one_of(ACTIVATIONS),
 }
 
 

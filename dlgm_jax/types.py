@@ -42,11 +42,24 @@ class Gaussian(NamedTuple):
     log_var: Array  # [K]
 
 
+class Code(NamedTuple):
+    """A point, as psi: the code that an autoencoder gives a document."""
+
+    mean: Array  # [K]
+
+
 class FullGaussian(NamedTuple):
     """A Gaussian with covariance factor factor^T."""
 
     mean: Array  # [K]
     factor: Array  # [K, K], upper triangular
+
+
+class RowStatistics(NamedTuple):
+    """Statistics of the training rows that the inference network reads."""
+
+    mean: AnyArray  # [V]
+    variance: AnyArray  # [], of the entries about their columns' means
 
 
 class Csr(NamedTuple):
@@ -75,7 +88,8 @@ class Family:
 
     sample: Callable[[Any, Array], Array]  # psi, key -> z, through which gradients flow
     mean: Callable[[Any], Array]  # psi -> E[z] [K], the coordinates of a document
-    log_prob: Callable[[Any, Array], Array]  # psi, z -> log q(z) in nats
+    log_prob: Callable[[Any, Array], Array] | None  # psi, z -> log q(z) in nats; None: a point, which has no density
+    start: Callable[[int], Any]  # K -> a psi to refine from, where no network guesses one
 
 
 @dataclass(frozen=True)
@@ -84,20 +98,32 @@ class LinearSoftmax:
 
     information: Callable[..., Any]  # params, key -> the Fisher information of a token
     curvature: Callable[..., Array]  # params, z [K], evidence -> N times that of a token at z
+    hidden_share: Callable[[int], float]  # vocab_size -> the share of hidden layers in the products of log p(x|z)
 
 
 @dataclass(frozen=True)
 class Model:
     """A model as pure functions; closed over, never an argument of a jitted function."""
 
-    init: Callable[..., Params]  # key, vocab_size -> Params
+    init: Callable[[Array, int], Params]  # key, vocab_size -> Params
     features: Callable[[Csr], Csr]  # counts -> what the inference network reads
     encode: Callable[..., Any]  # params, features -> psi, leaves [B, ...]
     family: Family  # of psi
+    prior: Callable[[Params, Array], Array]  # params, key -> z [K] ~ p(z)
     log_prior: Callable[..., Array]  # params, z -> log p(z) in nats
     kl: Callable[..., Array]  # params, psi, z ~ q -> KL(q || p) in nats, in closed form or as z estimates it
     evidence: Callable[..., Any]  # params, batch -> a pytree with leading B
     log_likelihood: Callable[..., Array]  # params, z [..., K], evidence with the same leading axes -> [...] in nats
-    log_probs: Callable[..., Array]  # params, z -> log p of every word, [V] in nats
-    word_axis: Callable[[tuple[str, ...]], int | None]  # the path to an array of params -> its axis of words, if any
+    potentials: Callable[..., Array]  # params, z -> what the decoder gives each word, [V]
+    log_probs: Callable[..., Array] | None  # params, z -> log p of every word, [V] in nats; None: rows are real numbers
     linear: LinearSoftmax | None = None
+    word_axis: Callable[[tuple[str, ...]], int | None] | None = None  # path to an array of params -> its axis of words
+    sample_row: Callable[[Params, Array], Array] | None = None  # params, key -> a row of real numbers, where it is one
+    adapted: Callable[[Params, RowStatistics], Params] | None = None  # random parameters, brought to the scale of rows
+    unit_kl: Callable[..., Array] | None = None  # params, psi -> KL of each latent dimension [K]; None: it has no parts
+    decoder: Callable[[Params], Any] | None = None  # params -> hidden layers and a linear output, for fast Jacobians
+
+    @property
+    def of_words(self) -> bool:
+        """Tells a model of counted words, scored by perplexity, from one of real numbers, scored in nats a row."""
+        return self.log_probs is not None

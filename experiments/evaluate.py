@@ -12,7 +12,7 @@ from dlgm_jax.storage.run import Run, load_run
 from experiments.flags.command import Command, parse, run_main
 from experiments.flags.config import Config
 from experiments.report.completion import COMPLETED, completion_report
-from experiments.train import scores_beside_unigram
+from experiments.train import scores_beside_baseline
 from experiments.workdir.assembly import Assembly, assemble, choose_precision, prepare_runtime
 from experiments.workdir.workdir import check_corpus
 
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     print(f"Scoring {command.own['workdir']} ({config.name}) on {config.dataset} with {how} ...", flush=True)
     score = assembly.score_with(at_the_end=True)
     scores = {split: score(run.params, split) for split in ("validation", "test", "train")}
-    print(scores_beside_unigram(assembly, scores))
+    print(scores_beside_baseline(assembly, scores))
 
 
 def check(command: Command) -> None:

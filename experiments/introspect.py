@@ -15,7 +15,7 @@ from dlgm_jax.data.places import check_writable, in_utf8
 from dlgm_jax.embeddings.clusters import AFFINITIES
 from dlgm_jax.errors import BadInput, quantity
 from experiments.findings import contexts, corpora, judgements, vectors
-from experiments.findings.model import Learned, models_of
+from experiments.findings.model import Learned, models_of, variant_of
 from experiments.flags.command import Command, parse, run_main
 from experiments.report import page
 from experiments.report.plots import FEWEST
@@ -31,7 +31,7 @@ OWN_FLAGS = {
         "files of rated word pairs, by commas: WordSim-353, MEN, RareWords, SimLex-999, SCWS, or tables with a header",
     ),
     "analogies": ("", "files of analogies, by commas, as questions-words.txt, or tables with a header"),
-    "variant": ("log", "of the Jacobian vectors: pot, log or prob"),
+    "variant": (None, "of the Jacobian vectors: pot, log or prob; unset: log, and pot of real rows"),
     "samples": (400, "draws from the prior for the mean Jacobian"),
     "clusters": (50, "clusters of words; no more than words"),
     "affinity": ("cosine", "for clusters: cosine of all pairs, or neighbours, a graph of nearest ones"),
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> None:
     for part in chain(
         vectors.parts(shown, models, queries, command, output),
         contexts.parts(shown, queries, command),
-        judgements.parts(models, files, command.own["variant"], output),
+        judgements.parts(models, files, variant_of(command, shown.model), output),
         corpora.parts(models, documents, command, output),
     ):
         parts.append(part)

@@ -1,4 +1,4 @@
-"""Trains and scores a deep latent Gaussian model on sparse counts (Algorithm 1), and shows what it learned.
+"""Trains and scores a model of sparse counts (Algorithm 1), and shows what it learned.
 
 python -m experiments.train --model=3 --M=100
 python -m experiments.train --preset=paper --dataset=FOLDER --model=1 --M=1
@@ -19,8 +19,9 @@ from dlgm_jax.data.places import in_utf8
 from dlgm_jax.devices import meshes
 from dlgm_jax.errors import BadInput, quantity
 from dlgm_jax.evaluation.perplexity import perplexity, unigram_baseline
+from dlgm_jax.evaluation.real_rows import one_gaussian
 from dlgm_jax.evaluation.scoring import Scores
-from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from dlgm_jax.learning import loop
 from dlgm_jax.storage.checkpoints import Checkpoints
@@ -187,7 +188,7 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress, chose
     there, used = jax.device_count(), assembly.mesh.size if assembly.mesh else 1
     devices = f" on {used} of {there} devices" if there > 1 else ""
     refinement = training_refinement(config)
-    how = described(config.refiner, refinement, config, assembly.batch_size, train.vocab_size)
+    how = described(config.refiner, refinement, assembly.model, assembly.batch_size, train.vocab_size)
     if 0 < config.refined_epochs < config.epochs and refinement.num_steps:
         how += f" in {config.refined_epochs} of them, the first, and not refined after them"
     chosen = f" (chosen {chosen})" if chosen else ""
@@ -205,7 +206,8 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress, chose
 def introspection_report(assembly, params, scores, metrics, progress, workdir) -> str:
     """The closing tables, with curves.png drawn beside them."""
     config = assembly.config
-    jacobian = np.asarray(jacobian_mean(params, assembly.key(INTROSPECT)))
+    model, variant = assembly.model, variants_of(assembly.model)[0]
+    jacobian = np.asarray(mean_jacobian(model, params, assembly.key(INTROSPECT), variant=variant))
     spectrum = log_singular_values(jacobian)
     plot_curves(
         workdir / "curves.png",
@@ -213,30 +215,36 @@ def introspection_report(assembly, params, scores, metrics, progress, workdir) -
         spectrum,
         progress.best_epoch,
         f"{config.name} on {in_utf8(Path(config.dataset))}",
+        of_words=model.of_words,
+        variant=variant,
     )
     parts = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
-        scores_beside_unigram(assembly, scores),
-        f"J_mean^log uses {active_directions(spectrum)} of {quantity(config.K, 'direction')} "
+        scores_beside_baseline(assembly, scores),
+        f"J_mean^{variant} uses {active_directions(spectrum)} of {quantity(jacobian.shape[1], 'direction')} "
         "(log singular values above 0).",
-        tables.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly)),
+        tables.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly), variant),
         f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"
         f"python -m experiments.evaluate --workdir={workdir}; train on with a larger --epochs.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def scores_beside_unigram(assembly: Assembly, scores: dict[str, Scores]) -> str:
-    """The perplexities of every split beside the unigram model's."""
+def scores_beside_baseline(assembly: Assembly, scores: dict[str, Scores]) -> str:
+    """The perplexities of every split beside the unigram model's; of real rows, their bounds beside one Gaussian's."""
     corpora = {split: assembly.splits[split] for split in scores}
+    columns = {split: asdict(score) for split, score in scores.items()}
+    config, model = assembly.config, assembly.model
+    sizes = assembly.batch_size, assembly.train.vocab_size
+    how = described(config.eval_refiner, evaluation_refinement(config), model, *sizes)
+    footnote = f"Documents are {how}; {config.precision} products."
+    bounded = model.family.log_prob is not None
+    if not model.of_words:
+        baseline = one_gaussian(assembly.rows_of("train"), {split: assembly.rows_of(split) for split in scores})
+        return tables.row_table(columns, baseline, config, footnote, bounded=bounded)
     unigram = unigram_baseline(assembly.train, corpora)
     of_unigram = {split: perplexity(unigram.log_likelihoods[split], corpora[split].lengths) for split in scores}
-    columns = {split: asdict(score) for split, score in scores.items()}
-    config = assembly.config
-    sizes = assembly.batch_size, assembly.train.vocab_size
-    how = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
-    footnote = f"Documents are {how}; {config.precision} products."
-    return tables.score_table(columns, of_unigram, config, footnote, unigram.name)
+    return tables.score_table(columns, of_unigram, config, footnote, unigram.name, bounded=bounded)
 
 
 def frequent_words(assembly: Assembly, number: int = 12) -> list[int]:
@@ -253,6 +261,7 @@ class Bar(tqdm):
     def __init__(self, assembly: Assembly, progress: loop.Progress, metrics: folder.Metrics, parts: Seconds | None):
         self._assembly, self._metrics, self._epoch, self._validation = assembly, metrics, progress.epoch + 1, ""
         self._parts = parts or Seconds(0, 0, 0, 0)
+        self._unit = "word" if assembly.model.of_words else "row"
         whole = of_training(assembly, self._parts)
         super().__init__(
             total=whole,
@@ -269,7 +278,9 @@ class Bar(tqdm):
         """Moves on by a batch."""
         self._documents += documents
         speed = self._documents / (time.monotonic() - self._began)
-        self.set_postfix_str(f"{speed:.0f} doc/s, ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
+        self.set_postfix_str(
+            f"{speed:.0f} doc/s, ELBO/{self._unit} {elbo_per_word:.3f}{self._validation}", refresh=False
+        )
         self.update(of_epoch_step(self._assembly, self._parts, self._epoch))
 
     def skipped(self, message: str) -> None:
@@ -278,9 +289,12 @@ class Bar(tqdm):
 
     def validated(self, epoch: int, scores: Scores, elbo_per_word: float) -> None:
         """Shows and writes the validation perplexity of an epoch."""
-        self._validation = f", validation {scores.perplexity:.0f}, refined {scores.perplexity_refined:.0f}"
+        guess, refined = scores.perplexity, scores.perplexity_refined
+        if not self._assembly.model.of_words:
+            guess, refined = scores.bound, scores.bound_refined
+        self._validation = f", validation {guess:.0f}, refined {refined:.0f}"
         self.set_description_str(f"after epoch {epoch}", refresh=False)
-        self.set_postfix_str(f"ELBO/word {elbo_per_word:.3f}{self._validation}", refresh=False)
+        self.set_postfix_str(f"ELBO/{self._unit} {elbo_per_word:.3f}{self._validation}", refresh=False)
         self.update(self._parts.validation)
         seconds, self._began = time.monotonic() - self._began, time.monotonic()
         self._documents, self._epoch = 0, epoch + 1

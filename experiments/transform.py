@@ -25,9 +25,10 @@ from dlgm_jax.data.words import stop_words_of, words_of
 from dlgm_jax.errors import BadInput, quantity
 from dlgm_jax.estimators import rows
 from dlgm_jax.evaluation import scoring
-from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.introspection.spectrum import Direction, directions
 from dlgm_jax.storage.run import Run, load_run
+from dlgm_jax.types import Model
 from experiments.flags.command import parse, run_main
 from experiments.flags.config import Config
 from experiments.flags.inputs import INPUT_FLAGS, check_reading, opened_with_labels, progress, reading, telling
@@ -67,10 +68,10 @@ class Transformed(NamedTuple):
     length: np.ndarray  # [D], tokens of known words
     unknown: np.ndarray  # [D], share of tokens that are of no known word
     is_prior: np.ndarray  # [D] bool, nothing is known of the document
-    perplexity: np.ndarray  # [D], an upper bound; nan where nothing is known
-    directions: list[str]  # the nearest singular directions of J_mean^log, by their words
-    mean: np.ndarray  # [D, K]
-    log_var: np.ndarray  # [D, K]
+    perplexity: np.ndarray  # [D], an upper bound; nan where nothing is known, and of rows of real numbers
+    bound: np.ndarray  # [D], nats a document
+    directions: list[str]  # the nearest singular directions of J_mean, by their words
+    posterior: dict[str, np.ndarray]  # [D, K] each: the mean, and the other parameters by their names
 
 
 def main(argv: list[str]) -> None:
@@ -94,13 +95,14 @@ def main(argv: list[str]) -> None:
     if form in OF_WORDS and how.vocab:
         raise BadInput("--vocab: expected to go with counts, whose columns it names; texts have the words of the run")
     sizes = rows.ROWS, len(run.vocabulary)
-    refined = described(config.eval_refiner, evaluation_refinement(config), config, *sizes)
+    model = build_model(config, run.idf)
+    refined = described(config.eval_refiner, evaluation_refinement(config), model, *sizes)
     print(f"Documents of {path}, read as {form}, go through {config.name} of {workdir}, {refined}.", flush=True)
     if command.own["labels"] and not Path(command.own["labels"]).exists():
         raise BadInput(f"--labels: expected a file, found no {command.own['labels']}")
     with telling(how):
         opened = opened_with_labels(command, path, form, how)
-        found = transformed(run, config, documents(opened, run, workdir))
+        found = transformed(run, config, documents(opened, run, workdir), model)
     output.parent.mkdir(parents=True, exist_ok=True)
     write(output, found)
     print(summary(found))
@@ -142,39 +144,44 @@ def encoded(texts: Texts, run: Run, workdir: Path) -> Source:
     )
 
 
-def transformed(run: Run, config: Config, read: Iterable[Documents]) -> Transformed:
+def transformed(run: Run, config: Config, read: Iterable[Documents], model: Model) -> Transformed:
     """Posteriors of documents by their words, whatever the order of the columns.
 
     A document's noise is drawn by what it holds, so its posterior does not depend on the others. One of which no word
     is known has the prior. Raises NonFinite.
     """
-    model = build_model(config, run.idf)
     score = scoring.scorer(model, refinement=evaluation_refinement(config), num_samples=config.eval_samples)
     key = jax.random.key(config.seed)
-    named = directions(
-        jacobian_mean(run.params, jax.random.fold_in(key, INTROSPECT)), num_directions=DIRECTIONS, num_words=WORDS
-    )
+    jacobian = mean_jacobian(model, run.params, jax.random.fold_in(key, INTROSPECT), variant=variants_of(model)[0])
+    named = directions(jacobian, num_directions=DIRECTIONS, num_words=WORDS)
     parts = []
     for some in read:
         known, unknown = align(some.corpus, run.vocabulary)
         scores, _ = rows.on_rows(scoring.document_scores, score, run.params, known, jax.random.fold_in(key, SCORE))
-        parts.append(_part(Documents(known, some.splits), unknown, scores, named))
+        parts.append(_part(Documents(known, some.splits), unknown, scores, named, model))
     if not parts:
         raise BadInput("--input: expected documents, found none")
     return Transformed(*(_joined(columns) for columns in zip(*parts)))
 
 
-def _part(known: Documents, unknown: np.ndarray, scores, named: list[Direction]) -> Transformed:
+def _part(known: Documents, unknown: np.ndarray, scores, named: list[Direction], model: Model) -> Transformed:
     corpus, splits = known
     lengths, labels = corpus.lengths, list(corpus.labels or [""] * corpus.num_documents)
     is_prior = lengths == 0
     scoring.check_finite("transform", scores)
-    mean, log_var = (np.where(is_prior[:, None], 0, x) for x in scores.psi_refined)
+    mean = np.where(is_prior[:, None], 0, scores.mean_refined)
+    start = model.family.start(mean.shape[1])
+    posterior = {
+        name: np.where(is_prior[:, None], getattr(start, name), values)
+        for name, values in scores.psi_refined._asdict().items()
+    } | {"mean": mean}
     with np.errstate(invalid="ignore", over="ignore"):
-        perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, lengths))
+        of_words = lengths if model.of_words else np.full(len(lengths), np.nan)
+        perplexity = np.exp(-scores.elbo_refined / np.where(is_prior, np.nan, of_words))
         share = unknown / np.maximum(unknown + lengths, 1)
     near = nearest_directions(mean, named, corpus.vocabulary)
-    return Transformed(list(corpus.ids), labels, splits, lengths, share, is_prior, perplexity, near, mean, log_var)
+    facts = list(corpus.ids), labels, splits, lengths, share, is_prior
+    return Transformed(*facts, perplexity, scores.elbo_refined, near, posterior)
 
 
 def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tuple[str, ...]) -> list[str]:
@@ -195,6 +202,8 @@ def nearest_directions(means: np.ndarray, named: list[Direction], vocabulary: tu
 
 
 def _joined(columns: tuple) -> Any:
+    if isinstance(columns[0], dict):
+        return {name: np.concatenate([one[name] for one in columns]) for name in columns[0]}
     return list(chain(*columns)) if isinstance(columns[0], list) else np.concatenate(columns)
 
 
@@ -202,6 +211,8 @@ def summary(found: Transformed) -> str:
     """How many documents there were and how well they are known."""
     known = found.perplexity[~found.is_prior]
     perplexity = f"perplexity {np.exp(np.mean(np.log(known))):.1f} (mean over documents)" if len(known) else "no words"
+    if len(known) and np.isnan(known).all():
+        perplexity = f"{found.bound[~found.is_prior].mean():.2f} nats a row"
     priors = quantity(int(found.is_prior.sum()), "document")
     return (
         f"{quantity(len(found.id), 'document')}, {perplexity}; {100 * found.unknown.mean():.1f}% of a document's words "
@@ -211,16 +222,16 @@ def summary(found: Transformed) -> str:
 
 def columns_of(found: Transformed) -> dict[str, Any]:
     """One column each, those of the posterior by dimension."""
-    of_latents = ("mean", "log_var")
-    columns: dict[str, Any] = {name: values for name, values in found._asdict().items() if name not in of_latents}
-    for name in of_latents:
-        columns |= {f"{name}_{k + 1}": column for k, column in enumerate(getattr(found, name).T)}
+    columns = found._asdict()
+    for name, values in columns.pop("posterior").items():
+        columns |= {f"{name}_{k + 1}": column for k, column in enumerate(values.T)}
     return columns
 
 
 def write_npz(path: Path, found: Transformed) -> None:
     """One array each; loads without pickle."""
-    arrays: Any = {name: np.asarray(value) for name, value in found._asdict().items()}
+    columns = found._asdict()
+    arrays: Any = {name: np.asarray(value) for name, value in (columns | columns.pop("posterior")).items()}
     np.savez_compressed(path, **arrays)
 
 

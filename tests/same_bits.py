@@ -45,7 +45,8 @@ found = {}
 for mesh_text in ("none", "data:4,vocab:2"):
     for model in (1, 3):
         for name, how in {**HOW, "adam, annealing, dropout, weighting": HOW["adam"] | MORE}.items():
-            chosen = config.Config(dataset=str(folder), model=model, valid_size=40, batch_size=64, **how).resolved()
+            flags = {"dataset": str(folder), "model": model, "valid_size": 40, "batch_size": 64} | how
+            chosen = config.Config.of(**flags) if hasattr(config.Config, "of") else config.Config(**flags).resolved()
             mesh = None if mesh_text == "none" else meshes.mesh(mesh_text, 64)
             ready = assembly.assemble(chosen, mesh=mesh)
             state, step, epoch, count, bounds = ready.init_state(), ready.training_step(), 0, 0, []

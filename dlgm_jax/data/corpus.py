@@ -79,9 +79,10 @@ class Documents(ABC):
 class Corpus(Documents):
     """Documents in memory, validated once, here.
 
-    counts: CSR [D, V] of whole numbers from 0 (any finite number from 0 when not `whole`), duplicates summed, zeros
-    dropped, stored as int32 (float32); vocabulary: V distinct words; ids: D document names; labels: D names of
-    classes, each empty where a document has none, or None. Raises BadInput when any of that does not hold.
+    counts: CSR [D, V] of whole numbers from 0 (any finite number from 0 when not `whole`, and also below 0 when
+    `signed`), duplicates summed, zeros dropped, stored as int32 (float32); vocabulary: V distinct words; ids: D
+    document names; labels: D names of classes, each empty where a document has none, or None. Raises BadInput when
+    any of that does not hold.
     """
 
     counts: Any
@@ -89,9 +90,10 @@ class Corpus(Documents):
     ids: Sequence[str]
     labels: Sequence[str] | None = None
     whole: bool = True
+    signed: bool = False
 
     def __post_init__(self):
-        counts = _checked(self.counts, self.whole)
+        counts = _checked(self.counts, self.whole, self.signed)
         vocabulary, ids = tuple(self.vocabulary), tuple(self.ids)
         documents, words = counts.shape
         if documents == 0:
@@ -129,7 +131,7 @@ class Corpus(Documents):
     def select(self, rows: Sequence[int] | np.ndarray) -> "Corpus":
         names = None if self.labels is None else tuple(self.labels[row] for row in rows)
         ids = tuple(self.ids[row] for row in rows)
-        return Corpus(self.counts[rows], self.vocabulary, ids, names, self.whole)
+        return Corpus(self.counts[rows], self.vocabulary, ids, names, self.whole, self.signed)
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256("\n".join(self.vocabulary).encode())
@@ -183,18 +185,19 @@ def _check_text(names: Sequence[str], what: str) -> None:
         raise BadInput(f"{what}: expected Unicode text, found the lone surrogate {found}") from error
 
 
-def _checked(matrix, whole: bool) -> Any:
+def _checked(matrix, whole: bool, signed: bool) -> Any:
     counts: Any = scipy.sparse.csr_matrix(matrix)
     values = counts.data
     most = MAX_COUNT if whole else float(np.finfo(np.float32).max)
-    bad = ~np.isfinite(values) | (values < 0) | (values > most)
+    least = -most if signed else 0
+    bad = ~np.isfinite(values) | (values < least) | (values > most)
     if whole:
         bad |= values != np.floor(values)
     if bad.any():
         entry = int(np.flatnonzero(bad)[0])
         row = int(np.searchsorted(counts.indptr, entry, side="right")) - 1
         raise BadInput(
-            f"counts: expected {'whole ' if whole else ''}numbers from 0 to {most}, found {values[entry]} "
+            f"counts: expected {'whole ' if whole else ''}numbers from {least} to {most}, found {values[entry]} "
             f"in document {row}, word {counts.indices[entry]}"
         )
     counts = counts.astype(np.int64 if whole else np.float64)

@@ -20,7 +20,8 @@ from dlgm_jax.devices.collectives import DATA, VOCAB
 from dlgm_jax.errors import BadInput, shown
 from dlgm_jax.types import Batch, Csr
 
-WordAxis = Callable[[tuple[str, ...]], int | None]  # the path to an array of params -> its axis of words, if it has one
+# the path to an array of params -> its axis of words, if it has one; None: of a model that is not cut along words
+WordAxis = Callable[[tuple[str, ...]], int | None] | None
 PARTS = Batch(counts=P(DATA, VOCAB), length=P(DATA), document=P(DATA), mask=P(DATA))  # type: ignore[arg-type]
 
 
@@ -71,7 +72,7 @@ def specs(mesh: Mesh, tree: Any, word_axis: WordAxis) -> Any:
     """
 
     def spec(path, leaf) -> P:
-        words = word_axis(_name(path)) if axis(mesh, VOCAB) else None
+        words = word_axis(_name(path)) if word_axis and axis(mesh, VOCAB) else None
         return P() if words is None else P(*(None,) * words, VOCAB)
 
     return jax.tree_util.tree_map_with_path(spec, tree)

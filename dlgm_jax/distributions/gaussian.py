@@ -29,4 +29,15 @@ def kl_to_standard(gaussian: Gaussian) -> Array:
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1 - log_var)
 
 
-DIAGONAL = Family(sample, mean=lambda psi: psi.mean, log_prob=log_density)
+def unit_kl(gaussian: Gaussian) -> Array:
+    """The terms of `kl_to_standard`, one for each dimension: [K], in nats."""
+    mean, log_var = gaussian
+    return 0.5 * (mean**2 + jnp.exp(log_var) - 1 - log_var)
+
+
+def standard(latent_dim: int) -> Gaussian:
+    """N(0, I)."""
+    return Gaussian(jnp.zeros(latent_dim), jnp.zeros(latent_dim))
+
+
+DIAGONAL = Family(sample, mean=lambda psi: psi.mean, log_prob=log_density, start=standard)

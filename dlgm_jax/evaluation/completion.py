@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlgm_jax.errors import NonFinite
+from dlgm_jax.errors import BadInput, NonFinite
 from dlgm_jax.evaluation.perplexity import corpus_perplexity, perplexity
 from dlgm_jax.evaluation.posteriors import posterior
 from dlgm_jax.evaluation.scoring import check_finite
@@ -41,12 +41,15 @@ class Completion:
 
 
 def word_scores(model: Model, *, refinement: Refinement) -> Callable[[Params, Batch, Array], Array]:
-    """A jitted function to log mu(E_q[z]) of every document of a batch, as items are ranked: [B, V]."""
-    find = posterior(model, refinement=refinement)
+    """A jitted function to log mu(E_q[z]) of every document of a batch, as items are ranked: [B, V].
+
+    Raises BadInput for a model of real rows.
+    """
+    find, log_probs = posterior(model, refinement=refinement), _log_probs(model)
 
     def step(params: Params, batch: Batch, key: Array) -> Array:
         means = jax.vmap(model.family.mean)(find(params, batch, key))
-        return jax.vmap(lambda z: model.log_probs(params, z))(means)
+        return jax.vmap(lambda z: log_probs(params, z))(means)
 
     return jax.jit(step)
 
@@ -67,17 +70,16 @@ def completer(
 ) -> Callable[[Params, Batch, Batch, Array], Completed]:
     """A jitted function of the observed and the scored part of the same documents; dense is one [B, V] at a time.
 
-    The noise of a document depends on the key and its index only.
+    The noise of a document depends on the key and its index only. Raises BadInput for a model of real rows.
     """
-    find = posterior(model, refinement=refinement)
+    find, log_probs = posterior(model, refinement=refinement), _log_probs(model)
 
     def step(params: Params, observed: Batch, scored: Batch, key: Array) -> Completed:
         psi, words = find(params, observed, key), scored.counts
         keys = document_keys(jax.random.fold_in(key, 2), observed)
 
         def at_words(z):  # [B, K] -> [P], log probabilities of the scored words
-            log_probs = jax.vmap(lambda one: model.log_probs(params, one))(z)
-            return log_probs[words.rows, words.words]
+            return jax.vmap(lambda one: log_probs(params, one))(z)[words.rows, words.words]
 
         def another(total, number):
             draws = jax.vmap(lambda q, key: model.family.sample(q, jax.random.fold_in(key, number)))(psi, keys)
@@ -91,6 +93,14 @@ def completer(
         )
 
     return jax.jit(step)
+
+
+def _log_probs(model: Model) -> Callable[..., Array]:
+    if model.log_probs is None:
+        raise BadInput(
+            "completion: expected a model of counts, found one of real rows, which gives words no probability"
+        )
+    return model.log_probs
 
 
 def complete_corpus(

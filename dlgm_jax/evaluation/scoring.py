@@ -42,7 +42,9 @@ Scorer = Callable[[Params, Batch, Array], DocumentScores]  # of a batch, by a ke
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a corpus. Perplexities are upper bounds, over the documents that have words."""
+    """Scores of a corpus. Perplexities are upper bounds, over the documents that have words; of points, which have no
+    bound, they are of reconstructions. They are NaN for rows of real numbers, which go by nats a row.
+    """
 
     documents: int
     empty_documents: int
@@ -53,8 +55,15 @@ class Scores:
     kl: float  # nats a document, over all documents
     kl_refined: float
     active_units: int  # latent dimensions whose refined posterior mean varies by more than 0.01 (Burda et al.)
+    bound: float  # the mean ELBO at the network's guess, nats a document
+    bound_refined: float
     perplexity_importance_weighted: float | None = None
     perplexity_full_covariance: float | None = None
+
+    @property
+    def loss(self) -> float:
+        """What is lower for a better epoch: the refined perplexity, or for real rows minus the refined bound."""
+        return -self.bound_refined if np.isnan(self.perplexity_refined) else self.perplexity_refined
 
 
 @dataclass(frozen=True)
@@ -152,12 +161,14 @@ def score_corpus(
     params: Params,
     batches: Iterable[Batch],
     key: Array,
+    *,
+    of_words: bool = True,
 ) -> Scores:
-    """Scores of all documents of `batches`, summed in float64 on the host.
+    """Scores of all documents of `batches`, summed in float64 on the host; rows that are not `of_words` are real.
 
     Raises NonFinite when anything is NaN or infinite.
     """
-    return _summary(*document_scores(score, params, batches, key))
+    return _summary(*document_scores(score, params, batches, key), of_words)
 
 
 def document_scores(
@@ -185,18 +196,24 @@ def check_finite(what: str, scores: Any) -> None:
                 raise NonFinite(f"{what}: {name} of {bad.sum()} of {len(bad)} documents is not finite")
 
 
-def _summary(scores: DocumentScores, lengths: np.ndarray) -> Scores:
+def _summary(scores: DocumentScores, lengths: np.ndarray, of_words: bool = True) -> Scores:
     check_finite("scoring", scores)
+    empty, lengths = (
+        int(np.sum(lengths == 0)),
+        lengths if of_words else np.zeros_like(lengths),
+    )  # no words, no perplexity
     asked = {"importance_weighted": scores.importance_weighted, "full_covariance": scores.full_covariance}
     return Scores(
         documents=len(lengths),
-        empty_documents=int(np.sum(lengths == 0)),
+        empty_documents=empty,
         perplexity=perplexity(scores.elbo, lengths),
         perplexity_refined=perplexity(scores.elbo_refined, lengths),
         corpus_perplexity=corpus_perplexity(scores.elbo, lengths),
         corpus_perplexity_refined=corpus_perplexity(scores.elbo_refined, lengths),
         kl=float(scores.kl.mean()),
         kl_refined=float(scores.kl_refined.mean()),
+        bound=float(scores.elbo.mean()),
+        bound_refined=float(scores.elbo_refined.mean()),
         active_units=int(np.sum(scores.mean_refined.var(axis=0) > ACTIVE_VARIANCE)),
         **{f"perplexity_{name}": None if v is None else perplexity(v, lengths) for name, v in asked.items()},
     )

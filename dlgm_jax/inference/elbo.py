@@ -41,11 +41,13 @@ def importance_weighted_bound(
     family: Family = gaussian.DIAGONAL,
     log_prior: LogLikelihood = gaussian.standard_log_density,
 ) -> Array:
-    """log (1/S) sum_s p(x, z_s) / q(z_s) in nats, z_s ~ q (Burda et al. 2015, eq. 8)."""
+    """log (1/S) sum_s p(x, z_s) / q(z_s) in nats, z_s ~ q, which has a density (Burda et al. 2015, eq. 8)."""
+    log_density = family.log_prob
+    assert log_density is not None
 
     def log_weight(m):
         z = family.sample(psi, jax.random.fold_in(key, m))
-        return log_likelihood(z) + log_prior(z) - family.log_prob(psi, z)
+        return log_likelihood(z) + log_prior(z) - log_density(psi, z)
 
     log_weights = jax.lax.map(log_weight, jnp.arange(num_samples))
     return jax.nn.logsumexp(log_weights) - jnp.log(num_samples)

@@ -9,14 +9,15 @@ and the means of the first two need one [V, K] product for all samples.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from dlgm_jax import networks
-from dlgm_jax.distributions.gaussian import sample
-from dlgm_jax.models.dlgm import Theta, latent_dim, potentials
-from dlgm_jax.types import Array, Gaussian, Mlp, Params
+from dlgm_jax.distributions import gaussian
+from dlgm_jax.networks import Decoder, latent_dim, potentials
+from dlgm_jax.types import Array, Gaussian, Mlp, Model, Params
 
 VARIANTS = "pot", "log", "prob"
 BLOCK = 100  # samples of z taken at once by `jacobian_mean`
@@ -48,9 +49,8 @@ def jacobian_mean(params: Params, key: Array, *, num_samples: int = 400, variant
     E[J_pot] = W^T E[J_h] and E[J_log] = E[J_pot] - 1 E[(mu W^T) J_h]; E[J_prob] takes a [V, K] product per sample, or
     one in the log-linear model. Samples are summed in blocks, so memory does not grow with them, also under `grad`.
     """
-    dim = latent_dim(params.theta)
-    prior = Gaussian(jnp.zeros(dim), jnp.zeros(dim))
-    return _mean_jacobian(params.theta, prior, key, num_samples, variant)
+    prior = gaussian.standard(latent_dim(params.theta))
+    return _mean_jacobian(params.theta, _draws(params.theta, prior), key, num_samples, variant)
 
 
 @partial(jax.jit, static_argnames=("num_samples", "variant"))
@@ -73,19 +73,78 @@ def jacobian_posterior(
         if jnp.shape(leaf) != (latent_dim(theta),):
             raise ValueError(f"{name} has shape {jnp.shape(leaf)}, expected {(latent_dim(theta),)}; vmap for more")
     pick = _whole if ids is None else partial(_columns, ids=_checked(ids))
-    return _mean_jacobian(theta, psi, key, num_samples, variant, pick)
+    return _mean_jacobian(theta, _draws(theta, psi), key, num_samples, variant, pick)
+
+
+def variants_of(model: Model) -> tuple[str, ...]:
+    """The variants of the Jacobian that a model has, the first of which is shown unless another is asked for."""
+    return ("log", "pot", "prob") if model.of_words else ("pot",)
+
+
+def mean_jacobian(
+    model: Model,
+    params: Params,
+    key: Array,
+    *,
+    psi: Any = None,
+    ids: Array | None = None,
+    num_samples: int = 400,
+    variant: str = "log",
+) -> Array:
+    """E[J(z)] of any model, z from its prior, or from q(z; psi) of one document: [V, K].
+
+    With word ids [n] (as `jacobian_rows`) their rows only: [n, K]. Where the decoder is an MLP with a linear output the
+    mean takes one product for all samples, as in `jacobian_mean`, which it equals for a deep latent Gaussian model.
+    Other decoders are differentiated draw by draw. Raises ValueError as the others do, and for a variant that the model
+    does not have (`variants_of`).
+    """
+    if variant not in variants_of(model):
+        raise ValueError(f"variant is one of {', '.join(variants_of(model))} for this model; found {variant!r}")
+    draw, of = (model.prior, params) if psi is None else (model.family.sample, psi)
+    how = {"draw": draw, "num_samples": num_samples, "variant": variant}
+    if model.decoder:
+        return _of_decoder(params, of, key, ids, decoder=model.decoder, **how)
+    return _by_draws(params, of, key, ids, potentials_of=model.potentials, log_probs_of=model.log_probs, **how)
+
+
+@partial(jax.jit, static_argnames=("decoder", "draw", "num_samples", "variant"))
+def _of_decoder(params, of, key, ids, *, decoder, draw, num_samples: int, variant: str) -> Array:
+    pick = _whole if ids is None else partial(_columns, ids=_checked(ids))
+    return _mean_jacobian(decoder(params), partial(draw, of), key, num_samples, variant, pick)
+
+
+@partial(jax.jit, static_argnames=("potentials_of", "log_probs_of", "draw", "num_samples", "variant"))
+def _by_draws(params, of, key, ids, *, potentials_of, log_probs_of, draw, num_samples: int, variant: str) -> Array:
+    _check_variant(variant, num_samples)
+    pick = _whole if ids is None else partial(_columns, ids=_checked(ids))
+    outputs = {"pot": potentials_of, "log": log_probs_of, "prob": lambda *z: jnp.exp(log_probs_of(*z))}[variant]
+
+    def at(sample):
+        z = draw(of, jax.random.fold_in(key, sample))
+        return pick(jax.jacfwd(partial(outputs, params))(z).T)
+
+    def add(total, sample):
+        return total + at(sample), None
+
+    zero = jax.tree.map(jnp.zeros_like, jax.eval_shape(at, 0))
+    return jax.lax.scan(add, zero, jnp.arange(num_samples))[0].T / num_samples
+
+
+def _draws(theta: Decoder, psi: Gaussian) -> Callable[[Array], Array]:
+    """Draws from psi in the type of theta's arrays."""
+    return partial(gaussian.sample, Gaussian(*(jnp.asarray(leaf, theta.output.weights.dtype) for leaf in psi)))
 
 
 def _whole(words: Array) -> Array:
     return words
 
 
-def _mean_jacobian(theta: Theta, psi: Gaussian, key, num_samples: int, variant: str, pick=_whole) -> Array:
-    """The rows that `pick`, [..., V] -> [..., n], takes of E[J(z)], z ~ psi: [n, K]."""
-    _check_variant(variant)
-    if num_samples < 1:
-        raise ValueError(f"num_samples is at least 1; found {num_samples}")
-    mean = partial(_mean, theta, psi, key, num_samples)
+def _mean_jacobian(
+    theta: Decoder, draw: Callable[[Array], Array], key: Array, num_samples: int, variant: str, pick=_whole
+) -> Array:
+    """The rows that `pick`, [..., V] -> [..., n], takes of E[J(z)] over draws of z: [n, K]."""
+    _check_variant(variant, num_samples)
+    mean = partial(_mean, theta, draw, key, num_samples)
     if variant == "prob":
         return mean(partial(_prob, theta, pick=pick)).T
     words = pick(theta.output.weights).T
@@ -95,7 +154,7 @@ def _mean_jacobian(theta: Theta, psi: Gaussian, key, num_samples: int, variant: 
     return words @ hidden - expected
 
 
-def _jacobian(theta: Theta, z, variant: str, pick: Callable[[Array], Array] = _whole) -> Array:
+def _jacobian(theta: Decoder, z, variant: str, pick: Callable[[Array], Array] = _whole) -> Array:
     """The rows that `pick`, [..., V] -> [..., n], takes: [n, K]."""
     _check_variant(variant)
     weights = theta.output.weights
@@ -122,20 +181,19 @@ def _columns(words: Array, ids: Array) -> Array:
     return words.at[..., ids].get(mode="fill", wrap_negative_indices=False)
 
 
-def _mean(theta: Theta, psi: Gaussian, key: Array, num_samples: int, weighted_sum: Callable):
-    """The mean of f at z_s ~ psi by fold_in(key, s), from `weighted_sum`: w [S], z [S, K] -> sum_s w_s f(z_s).
+def _mean(theta: Decoder, draw: Callable[[Array], Array], key: Array, num_samples: int, weighted_sum: Callable):
+    """The mean of f at draws z_s by fold_in(key, s), from `weighted_sum`: w [S], z [S, K] -> sum_s w_s f(z_s).
 
     Blocks have the same size S: what fills up the last one has weight 0.
     """
     dtype = theta.output.weights.dtype
-    psi = Gaussian(*(jnp.asarray(leaf, dtype) for leaf in psi))
     num_blocks = -(-num_samples // BLOCK)
     size = -(-num_samples // num_blocks)
 
     @jax.checkpoint
     def block(start):
         samples = start + jnp.arange(size)
-        z = jax.vmap(lambda s: sample(psi, jax.random.fold_in(key, s)))(samples)
+        z = jax.vmap(lambda s: draw(jax.random.fold_in(key, s)))(samples)
         return weighted_sum((samples < num_samples).astype(dtype) / num_samples, z)
 
     def add(total, start):
@@ -177,19 +235,19 @@ def _hidden_jacobians(network: Mlp, z: Array) -> Array:
     return jax.vmap(jax.jacfwd(partial(networks.mlp, network)))(z)
 
 
-def _expected_rows(theta: Theta, z: Array) -> tuple[Array, Array]:
+def _expected_rows(theta: Decoder, z: Array) -> tuple[Array, Array]:
     """mu [S, V] and mu J_pot = (mu W^T) J_h [S, K], at each row of z [S, K]."""
     hidden, pull_back = jax.vjp(partial(networks.mlp, theta.hidden), z)
     mu = jax.nn.softmax(networks.affine(theta.output, hidden))
     return mu, pull_back(mu @ theta.output.weights.T)[0]
 
 
-def _hidden_and_expected(theta: Theta, weights: Array, z: Array) -> tuple[Array, Array]:
+def _hidden_and_expected(theta: Decoder, weights: Array, z: Array) -> tuple[Array, Array]:
     """sum_s w_s J_h(z_s) [H, K] and sum_s w_s mu J_pot [K]."""
     return _hidden(theta.hidden, weights, z), weights @ _expected_rows(theta, z)[1]
 
 
-def _prob(theta: Theta, weights: Array, z: Array, *, pick) -> Array:
+def _prob(theta: Decoder, weights: Array, z: Array, *, pick) -> Array:
     """sum_s w_s (mu * W^T J_h - mu (mu J_pot)), transposed, which multiplies faster: [K, V], or what `pick` takes."""
     words = pick(theta.output.weights)
     mu, expected = _expected_rows(theta, z)
@@ -206,6 +264,8 @@ def _prob(theta: Theta, weights: Array, z: Array, *, pick) -> Array:
     return jax.lax.scan(add, total, (mu, _hidden_jacobians(theta.hidden, z)))[0]
 
 
-def _check_variant(variant: str) -> None:
+def _check_variant(variant: str, num_samples: int = 1) -> None:
     if variant not in VARIANTS:
         raise ValueError(f"variant is one of {', '.join(VARIANTS)}; found {variant!r}")
+    if num_samples < 1:
+        raise ValueError(f"num_samples is at least 1; found {num_samples}")

@@ -22,7 +22,7 @@ class Units(NamedTuple):
     """What the posteriors of a corpus do with each latent dimension."""
 
     variance: np.ndarray  # [K], of the posterior means over documents
-    kl: np.ndarray  # [K], nats a document
+    kl: np.ndarray | None  # [K], nats a document; None where the KL has no parts
 
     @property
     def active(self) -> int:
@@ -31,8 +31,9 @@ class Units(NamedTuple):
 
     @property
     def dead(self) -> list[int]:
-        """Units that tell less than 0.01 nats of a document."""
-        return np.flatnonzero(self.kl < DEAD_KL).tolist()
+        """Units that tell less than 0.01 nats of a document; without a KL, those that are not active."""
+        dead = self.variance <= ACTIVE_VARIANCE if self.kl is None else self.kl < DEAD_KL
+        return np.flatnonzero(dead).tolist()
 
 
 def log_singular_values(jacobian) -> np.ndarray:
@@ -69,10 +70,10 @@ def directions(jacobian, *, num_directions: int, num_words: int) -> list[Directi
     return found
 
 
-def units(means: Any, log_vars: Any) -> Units:
-    """Of posteriors [D, K], [D, K]: the variance of each unit's means, and its KL to the prior."""
-    means, log_vars = np.asarray(means, np.float64), np.asarray(log_vars, np.float64)
-    return Units(means.var(axis=0), np.mean((means**2 + np.exp(log_vars) - 1 - log_vars) / 2, axis=0))
+def units(means: Any, kl: Any = None) -> Units:
+    """The use of each unit, by posterior means [D, K] and, where the KL has parts, the KL of each unit [D, K]."""
+    means = np.asarray(means, np.float64)
+    return Units(means.var(axis=0), None if kl is None else np.asarray(kl, np.float64).mean(axis=0))
 
 
 def near_duplicates(jacobian, *, cosine: float = DUPLICATE) -> list[tuple[int, int, float]]:

@@ -27,12 +27,14 @@ class Progress:
     words: float = 0.0  # of these batches
     skipped: int = 0  # steps of the whole run that were not finite
     best_epoch: int = 0
-    best_perplexity: float = float("inf")
+    best_loss: float = float("inf")  # of validation documents: their refined perplexity, or minus nats a row
 
     @classmethod
     def from_json(cls, values: Any, where: Path) -> "Progress":
         """From what a checkpoint holds beside its arrays. Raises BadInput."""
         kinds = {item.name: item.type for item in fields(cls)}
+        if isinstance(values, dict) and "best_perplexity" in values:  # its name in older checkpoints
+            values = {"best_loss" if name == "best_perplexity" else name: value for name, value in values.items()}
         if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != kinds:
             raise BadInput(f"{where}: expected the progress of a run, found {str(values)[:60]}")
         return cls(**values)
@@ -51,7 +53,7 @@ class Scores(Protocol):
     """Scores of validation documents, of which training reads one figure."""
 
     @property
-    def perplexity_refined(self) -> float:
+    def loss(self) -> float:
         """The lower, the better the epoch."""
         ...
 
@@ -177,7 +179,7 @@ def fit(
     """Epochs until `progress.finished`; `steps(epoch)` gives an epoch's step, `batches(epoch, first)` its batches from
     its `first` on, `how` are keyword arguments of `Pass`.
 
-    The epoch of lowest refined validation perplexity is kept in `best`. Raises NonFinite, naming the step and
+    The epoch of lowest validation loss is kept in `best`. Raises NonFinite, naming the step and
     the last good checkpoint, and Stopped (also when `validate` does) after a checkpoint from which the run goes on as
     if nothing had happened.
     """
@@ -214,8 +216,8 @@ def fit(
             raise Stopped(f"in epoch {epoch}, after step {int(state.step)}") from stopped
         bound = progress.elbo_per_word
         progress = replace(progress, epoch=epoch, batches=0, elbo=0.0, words=0.0)
-        if scores.perplexity_refined < progress.best_perplexity:
-            progress = replace(progress, best_epoch=epoch, best_perplexity=scores.perplexity_refined)
+        if scores.loss < progress.best_loss:
+            progress = replace(progress, best_epoch=epoch, best_loss=scores.loss)
             checkpoints.wait()  # so that `best` is never more than one epoch ahead
             best.save(epoch, state.params, asdict(progress))
         watcher.validated(epoch, scores, bound)
@@ -245,6 +247,6 @@ def _validated(state: State, validate: Callable[[Params], Scores]) -> Scores:
         scores = validate(state.params)
     except NonFinite as error:
         raise NonFinite(f"after step {int(state.step)}: {error}") from error
-    if not np.isfinite(scores.perplexity_refined):
-        raise NonFinite(f"after step {int(state.step)}: the refined validation perplexity is infinite")
+    if not np.isfinite(scores.loss):
+        raise NonFinite(f"after step {int(state.step)}: the refined validation score is infinite")
     return scores

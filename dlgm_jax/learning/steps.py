@@ -14,7 +14,7 @@ from dlgm_jax.devices import meshes
 from dlgm_jax.devices.collectives import DATA, VOCAB, agreed, gathered, summed
 from dlgm_jax.features import drop_words
 from dlgm_jax.inference.batched import Refinement, document_keys, infer
-from dlgm_jax.types import Array, Batch, Model, Params
+from dlgm_jax.types import Array, Batch, Model, Params, RowStatistics
 
 
 class State(NamedTuple):
@@ -29,7 +29,7 @@ class Info(NamedTuple):
     """What a step saw."""
 
     elbo: Array  # [], nats, with beta = 1, summed over the documents of the batch
-    words: Array  # [], of these documents
+    words: Array  # [], of these documents; their number where they are rows of real numbers
     whole: Array  # [], everything was finite; a step that is not whole changes nothing but the count of steps
     bounds: Array  # [B], nats, whose sum is `elbo`
     finite: Params  # of each array, whether its gradient, the square of that and its new values are
@@ -44,9 +44,17 @@ class Keys(NamedTuple):
     refine: Array
 
 
-def init_state(model: Model, optimiser: optax.GradientTransformation, key: Array, vocab_size: int) -> State:
-    """Random parameters and zero moments; theta and phi have their own."""
+def init_state(
+    model: Model,
+    optimiser: optax.GradientTransformation,
+    key: Array,
+    vocab_size: int,
+    rows: RowStatistics | None = None,
+) -> State:
+    """Random parameters and zero moments; theta and phi have their own. Some models begin by the `rows` of training."""
     params = model.init(key, vocab_size)
+    if model.adapted and rows:
+        params = model.adapted(params, rows)
     moments = Params(optimiser.init(params.theta), optimiser.init(params.phi))
     return State(params, moments, jnp.zeros((), jnp.int32))
 
@@ -56,6 +64,7 @@ def algorithm1(
     optimiser: optax.GradientTransformation,
     *,
     refinement: Refinement,
+    beta: float = 1.0,
     kl_anneal_steps: int = 0,
     input_dropout: float = 0.0,
     length_weighting: float = 0.0,
@@ -66,8 +75,8 @@ def algorithm1(
     Every document's psi is guessed by the inference network and refined; theta climbs the bound at the refined psi,
     then phi climbs the bound of its own guess under the new theta. Without refinement (M=1) both move by the gradient
     of one joint bound. Losses are sums over the documents of the batch, each weighed by N^-length_weighting: 0 is the
-    paper's sum, 1 the sum of bounds per word whose mean is perplexity. beta grows from 0 to 1 over `kl_anneal_steps`
-    steps. Where anything is not finite, parameters and moments stay as they are.
+    paper's sum, 1 the sum of bounds per word whose mean is perplexity. The weight of the KL grows from 0 to `beta`
+    over `kl_anneal_steps` steps. Where anything is not finite, parameters and moments stay as they are.
 
     On a `mesh` each device takes its documents and words, of a batch in blocks; gradients are summed once they are
     found, so nothing crosses `data` before. The optimiser then moves each array, and each element of it, by itself.
@@ -97,19 +106,21 @@ def algorithm1(
 
     def step(state: State, batch: Batch, key: Array) -> tuple[State, Info]:
         params, moments, count = state
-        beta = jnp.minimum(1.0, (count + 1) / kl_anneal_steps) if kl_anneal_steps else jnp.ones(())
+        weight = jnp.minimum(1.0, (count + 1) / kl_anneal_steps) if kl_anneal_steps else jnp.ones(())
+        weight = weight if beta == 1 else beta * weight
         keys = Keys(*(document_keys(jax.random.fold_in(key, use), batch) for use in range(len(Keys._fields))))
         features = model.features(batch.counts)
         if input_dropout:
             features = drop_words(features, keys.dropout, input_dropout, vocab_axis=vocab)
         step_key = jax.random.fold_in(jax.random.fold_in(key, len(keys)), count)
         update = alternating if refinement.num_steps else joint
-        found = update(params, moments, features, batch, keys, beta, step_key)
+        found = update(params, moments, features, batch, keys, weight, step_key)
         elbo = summed(jnp.sum(found.bounds), data)
         finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), found.gradients, found.params)
         whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
         params, moments = _where(whole, (found.params, found.moments), (params, moments))
-        info = Info(elbo, summed(jnp.sum(batch.length), data), whole, gathered(found.bounds, data), finite)
+        words = batch.length if model.of_words else batch.mask
+        info = Info(elbo, summed(jnp.sum(words), data), whole, gathered(found.bounds, data), finite)
         return State(params, moments, count + 1), info
 
     return meshes.over(mesh, step, model.word_axis, gives=lambda share: (share, P()), donate_argnums=0)

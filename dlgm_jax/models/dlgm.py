@@ -5,8 +5,9 @@ functions for flat batches.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,33 @@ from dlgm_jax.inference import refine as refinement
 from dlgm_jax.inference.fisher import WORDS_A_DRAW, Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
+from dlgm_jax.networks import latent_dim, potentials, vocab_size
+from dlgm_jax.settings import setting
 from dlgm_jax.types import Array, Batch, Csr, Dense, Gaussian, LinearSoftmax, Mlp, Model, Params
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the shape of the model; each field is a flag."""
+
+    generative_widths: tuple[int, ...] = setting(
+        (400, 400), "hidden widths of the generative model, as 400,400; empty: log-linear", "widths"
+    )
+    inference_widths: tuple[int, ...] = setting((400, 400), "hidden widths of the inference network", "widths")
+    activation: str = setting(
+        "relu", f"nonlinearity of the hidden layers: {', '.join(networks.ACTIVATIONS)}", "activation"
+    )
+    K: int = setting(100, "latent dimensions", "size")
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The keyword arguments of `init_params`."""
+        return {
+            "latent_dim": self.K,
+            "generative_widths": self.generative_widths,
+            "inference_widths": self.inference_widths,
+            "activation": self.activation,
+        }
 
 
 class Theta(NamedTuple):
@@ -79,16 +106,6 @@ def init_params(
     return Params(theta, phi)
 
 
-def latent_dim(theta: Theta) -> int:
-    """K, read off the parameters."""
-    return (*theta.hidden.layers, theta.output)[0].weights.shape[0]
-
-
-def vocab_size(theta: Theta) -> int:
-    """V, read off the parameters."""
-    return theta.output.weights.shape[1]
-
-
 def infer(phi: Phi, features: Array) -> Gaussian:
     """q(z|x) as the inference network guesses it, from features [V]: mean [K], log-variance [K]."""
     inputs = (*phi.hidden.layers, phi.mean)[0].weights.shape[0]
@@ -100,11 +117,6 @@ def _infer(phi: Phi, features, *, product) -> Gaussian:
     hidden = networks.mlp(phi.hidden, features, product=product)
     head = networks.affine if phi.hidden.layers else partial(networks.affine, product=product)
     return Gaussian(head(phi.mean, hidden), head(phi.log_var, hidden))
-
-
-def potentials(theta: Theta, z: Array) -> Array:
-    """gamma(z): [K] -> [V]."""
-    return networks.affine(theta.output, networks.mlp(theta.hidden, z))
 
 
 def log_probs(theta: Theta, z: Array) -> Array:
@@ -233,9 +245,17 @@ def refine(
 def sample(params: Params, key: Array, length) -> Array:
     """Draws a document of `length` words, a whole number from 0: counts [V] (eq. 1)."""
     z_key, words_key = jax.random.split(key)
-    theta = params.theta
-    z = jax.random.normal(z_key, (latent_dim(theta),), theta.output.weights.dtype)
-    return jax.random.multinomial(words_key, length, jnp.exp(log_probs(theta, z)))
+    return jax.random.multinomial(words_key, length, jnp.exp(log_probs(params.theta, prior(params, z_key))))
+
+
+def prior(params: Params, key: Array) -> Array:
+    """Draws z ~ N(0, I): [K]."""
+    return jax.random.normal(key, (latent_dim(params.theta),), params.theta.output.weights.dtype)
+
+
+def decoder(params: Params) -> Theta:
+    """The generative model, as the Jacobians read it."""
+    return params.theta
 
 
 def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **sizes) -> Model:
@@ -256,14 +276,27 @@ def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **siz
         features=features,
         encode=lambda params, features: _infer(params.phi, features, product=product),
         family=gaussian.DIAGONAL,
+        prior=prior,
         log_prior=lambda params, z: gaussian.standard_log_density(z),
         kl=lambda params, psi, z: bounds.to_standard_normal(psi, z),
         evidence=of_theta(batch_evidence),
         log_likelihood=of_theta(log_likelihood),
+        potentials=lambda params, z: potentials(params.theta, z),
         log_probs=lambda params, z: log_probs(params.theta, z),
         word_axis=partial(_word_axis, deep=bool(sizes.get("inference_widths", True))),
-        linear=LinearSoftmax(of_theta(token_information), of_theta(curvature)),
+        linear=LinearSoftmax(
+            of_theta(token_information),
+            of_theta(curvature),
+            partial(networks.hidden_share, sizes.get("latent_dim", 100), sizes.get("generative_widths", (400, 400))),
+        ),
+        unit_kl=lambda params, psi: gaussian.unit_kl(psi),
+        decoder=decoder,
     )
+
+
+def build(settings: Settings, features: Callable[[Csr], Csr], *, vocab_axis: str | None = None) -> Model:
+    """The model of these settings, as the registry makes it."""
+    return dlgm(features, vocab_axis=vocab_axis, **settings.sizes)
 
 
 def _word_axis(path: tuple[str, ...], *, deep: bool) -> int | None:

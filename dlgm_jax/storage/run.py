@@ -1,7 +1,7 @@
 """A finished or running workdir, ready for use."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -9,18 +9,12 @@ from zipfile import BadZipFile
 import jax
 import numpy as np
 
-from dlgm_jax.errors import BadInput
-from dlgm_jax.models.dlgm import init_params
-from dlgm_jax.networks import ACTIVATIONS
+from dlgm_jax.errors import BadInput, shown
+from dlgm_jax.features import FEATURES, reader
+from dlgm_jax.models import registry
+from dlgm_jax.settings import CHECKS, first_wrong
 from dlgm_jax.storage.checkpoints import Checkpoints
-from dlgm_jax.types import Params
-
-SIZES = {
-    "K": lambda value: _is_size(value),
-    "generative_widths": lambda value: isinstance(value, list) and all(map(_is_size, value)),
-    "inference_widths": lambda value: isinstance(value, list) and all(map(_is_size, value)),
-    "activation": lambda value: isinstance(value, str) and value in ACTIVATIONS,
-}
+from dlgm_jax.types import Model, Params
 
 
 @dataclass(frozen=True)
@@ -31,10 +25,11 @@ class Run:
     vocabulary: tuple[str, ...]
     idf: np.ndarray  # [V], of the training split
     config: dict[str, Any]  # config.json as it is
+    model: Model  # on one device
 
 
 def load_run(workdir: str | Path) -> Run:
-    """The best model of a workdir with its vocabulary, idf and config.
+    """The best model of a workdir, as parameters and as functions of them, with its vocabulary, idf and config.
 
     Raises BadInput when the folder holds no run, or no model yet.
     """
@@ -51,9 +46,18 @@ def load_run(workdir: str | Path) -> Run:
     epoch = best.latest() if best else None
     if best is None or epoch is None:
         raise BadInput(f"{workdir}/best: expected a model, found none; has the run finished an epoch?")
-    like = jax.eval_shape(lambda: init_params(jax.random.key(0), len(vocabulary), **model_sizes(config)))
+    model = build_model(config, idf)
+    like = jax.eval_shape(lambda: model.init(jax.random.key(0), len(vocabulary)))
     params, _ = best.restore(epoch, like)
-    return Run(params, vocabulary, idf, config)
+    return Run(params, vocabulary, idf, config, model)
+
+
+def build_model(config: dict[str, Any], idf: np.ndarray, *, vocab_axis: str | None = None) -> Model:
+    """The model that config.json means, reading features by `idf` [V]."""
+    entry = _entry(config)
+    return entry.build(
+        entry.made(_settings(config)), reader(config["features"], idf, vocab_axis=vocab_axis), vocab_axis=vocab_axis
+    )
 
 
 def read_config(workdir: Path) -> dict[str, Any]:
@@ -65,22 +69,26 @@ def read_config(workdir: Path) -> dict[str, Any]:
         raise BadInput(f"{workdir}: expected the workdir of a run, found no config.json") from error
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: expected JSON, found: {error}") from error
-    for name, holds in SIZES.items():
-        value = config.get(name) if isinstance(config, dict) else None
-        if not holds(value):
-            raise BadInput(f"{path}: expected the settings of a run, found {name}={value!r}")
+    if not isinstance(config, dict) or config.get("features") not in FEATURES:
+        raise BadInput(f"{path}: expected the settings of a run, found {shown(repr(config))}")
+    try:
+        entry, settings = _entry(config), _settings(config)
+        names = {item.name for item in fields(entry.settings)}
+        missing = sorted(names - settings.keys())
+        found = f"no {missing[0]}" if missing else first_wrong(entry.made(settings), CHECKS)
+    except BadInput as error:
+        found = str(error)
+    if found:
+        raise BadInput(f"{path}: expected the settings of a run, found {found.removeprefix('--')}")
     return config
 
 
-def _is_size(value) -> bool:
-    return isinstance(value, int) and 0 < value < 2**31
+def _entry(config: dict[str, Any]) -> registry.Entry:
+    """The model of config.json; without a name it is the default one, of the widths that stand there."""
+    name = config.get("model")
+    return registry.entry(registry.DEFAULT if name is None else name)
 
 
-def model_sizes(config: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of `init_params` that a config means."""
-    return {
-        "latent_dim": config["K"],
-        "generative_widths": tuple(config["generative_widths"]),
-        "inference_widths": tuple(config["inference_widths"]),
-        "activation": config["activation"],
-    }
+def _settings(config: dict[str, Any]) -> dict[str, Any]:
+    """config.json with tuples for lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}

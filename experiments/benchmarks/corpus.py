@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
     words, vocab, steps = map(command.number, ("words", "vocab", "steps"))
     chosen: dict[str, Any] = {"model": 1, "M": 1, "kl_anneal_steps": 1000} | command.given
-    config = Config(**chosen).resolved()
+    config = Config.of(**chosen)
     stage = command.own["stage"]
     if stage:
         stages = {"build": lambda folder: build(folder), "train": lambda folder: train(folder, config, steps)}
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> None:
             draw(folder / "texts.txt", number, words, vocab)
             rows.append({"documents": number} | measured("build", folder, argv) | measured("train", folder, argv))
             print(measure.table(rows), flush=True)
-    measure.report(where, {"Corpora": rows}, command.own | {name: asdict(config)[name] for name in SETTINGS})
+    measure.report(where, {"Corpora": rows}, command.own | {name: config.to_json()[name] for name in SETTINGS})
 
 
 def draw(path: Path, number: int, words: int, vocab: int) -> None:

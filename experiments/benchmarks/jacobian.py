@@ -32,10 +32,10 @@ FULL = {
 
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=["K", "precision"])
-    config = Config(**command.given)
+    config = Config.of(**command.given)
     repeats, samples = map(command.number, ("repeats", "samples"))
     vocabularies = command.numbers("vocab")
-    print(f"Mean Jacobians of {quantity(samples, 'sample')}, V={vocabularies}, K={config.K}.", flush=True)
+    print(f"Mean Jacobians of {quantity(samples, 'sample')}, V={vocabularies}, K={config.settings.K}.", flush=True)
     where = measure.destination("jacobian", command.own["output"])
     prepare_runtime()
     choose_precision(config.precision)
@@ -43,9 +43,9 @@ def main(argv: list[str]) -> None:
         row
         for V in vocabularies
         for name, widths in WIDTHS.items()
-        for row in times(name, V, config.K, widths, samples, repeats)
+        for row in times(name, V, config.settings.K, widths, samples, repeats)
     ]
-    settings = command.own | {"K": config.K, "precision": config.precision}
+    settings = command.own | {"K": config.settings.K, "precision": config.precision}
     measure.report(where, {"Seconds of a mean Jacobian": rows}, settings)
 
 

@@ -44,7 +44,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def taken(config: Any, settings: list[str]) -> dict[str, Any]:
     """The settings of a run that a benchmark reads."""
-    return {name: getattr(config, name) for name in settings}
+    return {name: value for name, value in config.to_json().items() if name in settings}
 
 
 def destination(name: str, path: str | None) -> Path:

@@ -44,7 +44,7 @@ WARM = 2  # steps that are not timed
 def main(argv: list[str]) -> None:
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=SETTINGS)
     small = {"K": 16, "M": 3, "batch_size": 64, "generative_widths": (32, 32), "inference_widths": (32, 32)}
-    config = Config(**small | command.given).resolved()
+    config = Config.of(**small | command.given)
     vocab, number, documents = map(command.number, ("vocab", "steps", "documents"))
     if command.own["devices"]:
         jax.config.update("jax_num_cpu_devices", command.number("devices"))
@@ -77,9 +77,12 @@ def trained(
     meshes.check(mesh, size, vocab)
     axis = meshes.axis(mesh, VOCAB)
     read = features.reader("tfidf", np.ones(vocab), vocab_axis=axis)
-    widths = {"generative_widths": config.generative_widths, "inference_widths": config.inference_widths}
+    widths = {
+        "generative_widths": config.settings.generative_widths,
+        "inference_widths": config.settings.inference_widths,
+    }
     dtype = np.float64 if jax.config.jax_enable_x64 else np.float32  # type: ignore[attr-defined]
-    model = dlgm(read, vocab_axis=axis, latent_dim=config.K, dtype=dtype, **widths)
+    model = dlgm(read, vocab_axis=axis, latent_dim=config.settings.K, dtype=dtype, **widths)
     optimiser = steps.adam(0.003)
     how = {"refinement": training_refinement(config), "input_dropout": config.input_dropout}
     step = steps.algorithm1(model, optimiser, mesh=mesh, **how)

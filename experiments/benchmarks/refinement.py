@@ -5,7 +5,6 @@ python -m experiments.benchmarks.refinement --epochs=   (times only)
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,7 +40,7 @@ def main(argv: list[str]) -> None:
     settings = ["dataset", "K", "batch_size", "learning_rate", "seed", "precision"]
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     chosen: dict[str, Any] = {"learning_rate": 0.0008} | command.given
-    config = Config(**chosen)
+    config = Config.of(**chosen)
     epochs, vocabularies = command.numbers("epochs"), command.numbers("vocab")
     own = command.own
     repeats, documents, samples = map(command.number, ("repeats", "documents", "samples"))
@@ -67,15 +66,15 @@ def times(config: Config, vocabularies: list[int], repeats: int) -> Iterator[dic
             ratios = {"ours / products": row["ours"] / best}
             if "torch eager" in row:
                 ratios["ours / torch eager"] = row["ours"] / row["torch eager"]
-            yield {"decoder": name, "V": V, "B": config.batch_size, "K": config.K} | row | ratios
+            yield {"decoder": name, "V": V, "B": config.batch_size, "K": config.settings.K} | row | ratios
 
 
 def candidates(config: Config, vocab_size: int, widths: tuple[int, ...]) -> dict[str, Any]:
     """Runs of several evaluations of a random model."""
-    theta = init_params(jax.random.key(0), vocab_size, latent_dim=config.K, generative_widths=widths).theta
+    theta = init_params(jax.random.key(0), vocab_size, latent_dim=config.settings.K, generative_widths=widths).theta
     rng = np.random.default_rng(0)
     counts = jnp.asarray(rng.poisson(60 / vocab_size, (config.batch_size, vocab_size)), jnp.float32)
-    z = jnp.asarray(rng.standard_normal((config.batch_size, config.K)), jnp.float32)
+    z = jnp.asarray(rng.standard_normal((config.batch_size, config.settings.K)), jnp.float32)
     weights, bias = theta.output
     evidence = Evidence(counts @ weights.T, counts @ bias, counts.sum(axis=1))
 
@@ -109,8 +108,8 @@ def quality(
     config: Config, name: str, epochs: list[int], num_documents: int, num_samples: int
 ) -> Iterator[dict[str, Any]]:
     """Trains one model with the fisher refiner and judges refinement of validation documents on the way."""
-    config = replace(config, model=None, generative_widths=WIDTHS[name], valid_size=num_documents)
-    assembly = assemble(config.resolved())
+    config = config.with_(model=None, generative_widths=WIDTHS[name], valid_size=num_documents)
+    assembly = assemble(config)
     optimiser = assembly.optimiser()
     step = steps.algorithm1(assembly.model, optimiser, refinement=batched.preconditioned(5))
     state, judge = assembly.init_state(), Judge(assembly, num_samples)

@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
     shapes = [BASE | {axis: value} for axis, flag in axes.items() for value in command.numbers(flag)]
     shapes += [BASE | {"V": value, "H": 0} for value in command.numbers("vocab")]
     corpora = command.numbers("corpora")
-    config = Config(**command.given, refiner="fisher", M=command.number("M"))
+    config = Config.of(**command.given, refiner="fisher", M=command.number("M"))
     repeats, how = command.number("repeats"), training_refinement(config)
     print(
         f"Refined training steps (fisher, M={own['M']}) of {quantity(len(shapes), 'shape')}; H=0 is log-linear.",

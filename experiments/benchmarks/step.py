@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     settings = ["dataset", "K", "batch_size", "valid_size", "seed", "precision"]
     command = parse(argv, about=__doc__ or "", own=OWN_FLAGS, settings=settings)
     chosen: dict[str, Any] = {"learning_rate": 0.0008} | command.given
-    config = Config(**chosen)
+    config = Config.of(**chosen)
     names = [(name, M) for name in ("fisher", "adam") for M in command.numbers(f"{name}_M")]
     ways = {f"{name} M={M}": training_refinement(replace(config, refiner=name, M=M)) for name, M in names}
     print(f"Training steps on {config.dataset}, batches of {config.batch_size}.", flush=True)
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
 
 def times(config: Config, name: str, ways: dict[str, batched.Refinement], repeats: int) -> Iterator[dict[str, Any]]:
     """A row for each kind of step; all of one decoder are timed in turns."""
-    assembly = assemble(replace(config, model=None, generative_widths=WIDTHS[name]).resolved())
+    assembly = assemble(config.with_(model=None, generative_widths=WIDTHS[name]))
     batch = next(iter(assembly.training_batches(1)))
     ours = {"ours M=1": batched.adam(0)} | ways
     candidates = {label: _ours(assembly, batch, how) for label, how in ours.items()}

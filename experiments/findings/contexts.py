@@ -1,23 +1,28 @@
 """Words read in a context: Jacobian vectors under the posterior of a document (Table 2b)."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+import scipy.sparse
 
+from dlgm_jax.data import batches
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.errors import BadInput, shown
-from dlgm_jax.features import reader
-from dlgm_jax.introspection.jacobian import jacobian_posterior
-from dlgm_jax.models.dlgm import infer, refine, token_information
-from dlgm_jax.types import Array, Gaussian, Params
-from experiments.findings.model import Learned
+from dlgm_jax.evaluation.posteriors import corpus_posteriors
+from dlgm_jax.inference.batched import Refinement, infer
+from dlgm_jax.introspection.jacobian import mean_jacobian
+from dlgm_jax.types import Array, Batch, Model, Params
+from experiments.findings.model import Learned, refinement_of, variant_of
 from experiments.findings.vectors import listed, neighbours
 from experiments.flags.command import Command
 from experiments.report.page import Table
 
 STEPS = 6  # of the fisher refiner for each context
+SAMPLES = 50  # of z for the Jacobian vectors of a context
+TOGETHER = 64  # contexts that are refined at once
 
 
 def parts(model: Learned, queries: list[int], command: Command) -> Iterator[Table]:
@@ -33,7 +38,7 @@ def parts(model: Learned, queries: list[int], command: Command) -> Iterator[Tabl
         counts, missing = document(model, text)
         if missing:
             unknown.append(f"{shown(text)}: {', '.join(sorted(set(missing)))}")
-        vectors = contextual_vectors(model, counts, key, own["variant"])
+        vectors = contextual_vectors(model, counts, key, variant_of(command, model.model))
         columns.append(neighbours(model, vectors, queries, own["neighbours"], plurals=own["plurals"]))
     rows = [
         (model.vocabulary[query], *(listed(model, column[place]) for column in columns))
@@ -42,7 +47,7 @@ def parts(model: Learned, queries: list[int], command: Command) -> Iterator[Tabl
     note = (
         f"Not in the vocabulary: {'; '.join(unknown) or 'none'}. "
         "Nearest words by Jacobian vectors averaged over z from the prior, and from the posterior of a document "
-        f"that holds the words of the context, refined by fisher with {2 * STEPS} gradient evaluations."
+        f"that holds the words of the context, {refinement_of(model.model, STEPS)[1]}."
     )
     yield Table("Neighbours in context", note, ("word", "no context", *texts), rows)
 
@@ -82,37 +87,43 @@ def contextual_vectors(model: Learned, counts: np.ndarray, key: Array, variant: 
     """The Jacobian vectors of all words under the posterior of a document [V]: [V, K]."""
     refining, averaging = jax.random.split(key)
     psi = jax.tree.map(lambda leaf: leaf[0], posteriors(model, counts[None], refining))
-    return np.asarray(jacobian_posterior(model.run.params, psi, averaging, variant=variant))
+    found = mean_jacobian(model.model, model.run.params, averaging, psi=psi, num_samples=SAMPLES, variant=variant)
+    return np.asarray(found)
 
 
-def posteriors(model: Learned, counts: np.ndarray, key: Array) -> Gaussian:
-    """Posteriors of documents [n, V], refined by fisher: [n, K] each."""
-    return _posteriors(model.run.params, jnp.asarray(model.run.idf), counts, key, features=model.config.features)
-
-
-def contextual_rows(model: Learned, psi: Gaussian, rows: np.ndarray, key: Array, variant: str) -> np.ndarray:
-    """Of each document, the Jacobian vector of one word under its posterior: [n, K]."""
-    return np.asarray(_contextual_rows(model.run.params, psi, rows, key, variant=variant))
-
-
-@partial(jax.jit, static_argnames="features")
-def _posteriors(params: Params, idf: Array, counts: Array, key: Array, *, features: str) -> Gaussian:
+def posteriors(model: Learned, counts: np.ndarray, key: Array) -> Any:
+    """Refined posteriors of documents [n, V]: leaves [n, ...]."""
     informing, refining = jax.random.split(key)
-    information = token_information(params.theta, informing)
-    read = reader(features, idf)
-
-    def one(pair):
-        x, key = pair
-        guess = infer(params.phi, read(x))
-        return refine(params.theta, guess, x, key, num_steps=STEPS, information=information)[0]
-
-    return jax.lax.map(one, (counts, jax.random.split(refining, len(counts))), batch_size=64)
+    keys = jax.random.split(refining, len(counts))
+    documents = scipy.sparse.csr_matrix(counts)
+    corpus = Corpus(documents, model.vocabulary, [str(row) for row in range(len(counts))], whole=False)
+    size = min(TOGETHER, len(counts))
+    ordered = batches.ordered_batches(corpus, size, sizes=batches.padded_sizes(size, corpus))
+    how, _ = refinement_of(model.model, STEPS)
+    return corpus_posteriors(_finder(model.model, how), model.run.params, ordered, (keys, informing))
 
 
-@partial(jax.jit, static_argnames="variant")
-def _contextual_rows(params: Params, psi: Gaussian, rows: Array, key: Array, *, variant: str) -> Array:
-    def one(pair):
-        psi, row, key = pair
-        return jacobian_posterior(params, psi, key, ids=row[None], variant=variant)[0]
+def contextual_rows(model: Learned, psi: Any, rows: np.ndarray, key: Array, variant: str) -> np.ndarray:
+    """Of each document, the Jacobian vector of one word under its posterior: [n, K]."""
+    keys = jax.random.split(key, len(rows))
+    return np.asarray(_contextual_rows(model.run.params, psi, rows, keys, model=model.model, variant=variant))
 
-    return jax.lax.map(one, (psi, rows, jax.random.split(key, len(rows))), batch_size=16)
+
+@lru_cache
+def _finder(model: Model, how: Refinement) -> Callable[[Params, Batch, tuple[Array, Array]], Any]:
+    def find(params: Params, batch: Batch, keys: tuple[Array, Array]) -> Any:
+        own, informing = keys
+        features = model.features(batch.counts)
+        return infer(model, how, params, batch, features, own[batch.document], informing).refined
+
+    return jax.jit(find)
+
+
+@partial(jax.jit, static_argnames=("model", "variant"))
+def _contextual_rows(params: Params, psi: Any, rows: Array, keys: Array, *, model: Model, variant: str) -> Array:
+    def one(given):
+        psi, row, key = given
+        how = {"ids": row[None], "num_samples": SAMPLES, "variant": variant}
+        return mean_jacobian(model, params, key, psi=psi, **how)[0]
+
+    return jax.lax.map(one, (psi, rows, keys), batch_size=16)

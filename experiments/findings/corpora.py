@@ -1,8 +1,11 @@
 """What the model makes of its documents: units in use, documents near each other, labels."""
 
+import operator
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 import scipy.sparse
 
@@ -13,10 +16,8 @@ from dlgm_jax.embeddings.documents import label_scores, lsa, tfidf_rows, with_la
 from dlgm_jax.embeddings.neighbours import nearest, nearest_to
 from dlgm_jax.errors import BadInput, quantity, shown
 from dlgm_jax.evaluation.posteriors import corpus_posteriors, posterior
-from dlgm_jax.inference.batched import preconditioned
 from dlgm_jax.introspection.spectrum import units
-from dlgm_jax.types import Gaussian
-from experiments.findings.model import Learned, pieces
+from experiments.findings.model import Learned, pieces, refinement_of
 from experiments.flags.command import Command
 from experiments.report.page import Table
 from experiments.workdir.assembly import Assembly
@@ -46,7 +47,7 @@ def parts(models: list[Learned], asked: Corpus | None, command: Command, output:
             (psi,) = _posteriors(other, other.assembly, some(other.assembly.splits["test"], limit))
             tested.append((other, psi))
     yield unit_table(tested, output)
-    means, *other_means = (np.asarray(psi.mean) for psi in (own, *others))
+    means, *other_means = (psi_means(model, psi) for psi in (own, *others))
     yield document_table(model, test, means)
     if asked is not None:
         yield asked_table(model, asked, other_means[-1], test, means)
@@ -92,22 +93,25 @@ def some(corpus: Documents, limit: int) -> Corpus:
     return corpus.select(np.sort(rows)).in_memory()
 
 
-def unit_table(tested: list[tuple[Learned, Gaussian]], output: Path) -> Table:
+def unit_table(tested: list[tuple[Learned, Any]], output: Path) -> Table:
     """How many latent dimensions the posteriors use, and which are dead; all of them go to a file."""
     rows, lines = [], []
     for model, psi in tested:
-        found = units(*psi)
+        found = units(psi_means(model, psi), unit_kl(model, psi))
         dead = ", ".join(f"z{unit + 1}" for unit in found.dead[:SHOWN_DEAD])
         more = " ..." if len(found.dead) > SHOWN_DEAD else ""
-        kl = float(found.kl.sum()), float(found.kl.max()), float(np.median(found.kl))
-        rows.append((model.label, len(psi.mean), found.active, *kl, len(found.dead), dead + more or "none"))
-        columns = zip(found.variance.tolist(), found.kl.tolist())
+        kl = found.kl if found.kl is not None else np.full(len(found.variance), np.nan)
+        of_kl = float(kl.sum()), float(kl.max()), float(np.median(kl))
+        number = len(jax.tree.leaves(psi)[0])
+        rows.append((model.label, number, found.active, *of_kl, len(found.dead), dead + more or "none"))
+        columns = zip(found.variance.tolist(), kl.tolist())
         lines += [(model.label, f"z{unit}", *values) for unit, values in enumerate(columns, 1)]
     export.write_rows(output / UNITS, ("run", "unit", "variance of means", "KL in nats"), lines)
     header = ("model", "documents", "active", "KL", "largest KL", "median KL", "dead", "these are dead")
     note = (
-        f"Of refined posteriors of test documents ({2 * STEPS} gradient evaluations by fisher). Active: the variance "
-        "of posterior means is above 0.01. Dead: under 0.01 nats a document. KL in nats a document, of all and of one; "
+        f"Posteriors of test documents, {refinement_of(tested[0][0].model, STEPS)[1]}. Active: the variance "
+        "of posterior means is above 0.01. Dead: under 0.01 nats a document, or where there is no KL (nan) not active. "
+        "KL in nats a document, of all and of one; "
         f"of every unit in {UNITS}."
     )
     return Table("Units in use", note, header, rows)
@@ -167,7 +171,7 @@ def labelled(train: Corpus, test: Corpus) -> bool:
 def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.ndarray]) -> Table:
     """Accuracy of labels from posterior means beside tf-idf and SVD."""
     train, test = corpora["train"], corpora["test"]
-    svd = lsa(train.counts, model.run.idf, model.config.K)
+    svd = lsa(train.counts, model.run.idf, model.config.settings.K)
     projected = {name: svd.transform(tfidf_rows(corpus.counts, model.run.idf)) for name, corpus in corpora.items()}
     rows = []
     for title, found in (("posterior means", means), (f"tf-idf, SVD to {projected['train'].shape[1]}", projected)):
@@ -182,12 +186,23 @@ def label_table(model: Learned, corpora: dict[str, Corpus], means: dict[str, np.
     return Table("Labels from documents", note, ("embedding", "10 nearest", "linear probe"), rows)
 
 
-def _posteriors(model: Learned, assembly: Assembly, *corpora: Corpus) -> list[Gaussian]:
+def psi_means(model: Learned, psi: Any) -> np.ndarray:
+    """The coordinates of documents by their posteriors: [D, K]."""
+    return np.asarray(jax.vmap(model.model.family.mean)(psi))
+
+
+def unit_kl(model: Learned, psi: Any) -> np.ndarray | None:
+    """The KL of each latent dimension of documents [D, K], where the model's has parts."""
+    of_units, params = model.model.unit_kl, model.run.params
+    return None if of_units is None else np.asarray(jax.vmap(lambda one: of_units(params, one))(psi))
+
+
+def _posteriors(model: Learned, assembly: Assembly, *corpora: Corpus) -> list[Any]:
     """Refined posteriors of the documents of each corpus, by one compiled function."""
     corpus = stacked(corpora)
     size = min(assembly.config.batch_size, corpus.num_documents)
     ordered = batches.ordered_batches(corpus, size, sizes=batches.padded_sizes(size, corpus))
-    find = posterior(assembly.model, refinement=preconditioned(STEPS))
+    find = posterior(assembly.model, refinement=refinement_of(assembly.model, STEPS)[0])
     found = corpus_posteriors(find, model.run.params, ordered, model.document_key)
     ends = np.cumsum([part.num_documents for part in corpora])
-    return [Gaussian(*(leaf[start:end] for leaf in found)) for start, end in zip([0, *ends], ends)]
+    return [jax.tree.map(operator.itemgetter(slice(*bounds)), found) for bounds in zip([0, *ends], ends)]

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import jax
@@ -12,13 +12,16 @@ import numpy as np
 from dlgm_jax.data.words import words_of
 from dlgm_jax.embeddings.word_similarity import finder, spellings
 from dlgm_jax.errors import BadInput, shown
-from dlgm_jax.introspection.jacobian import VARIANTS, jacobian_mean
+from dlgm_jax.inference.batched import Refinement, adam, preconditioned
+from dlgm_jax.introspection.jacobian import VARIANTS, mean_jacobian, variants_of
 from dlgm_jax.storage.run import Run, load_run, read_config
-from dlgm_jax.types import Array
+from dlgm_jax.types import Array, Model
 from experiments.flags.command import Command
 from experiments.flags.config import Config
 from experiments.workdir.assembly import CONTEXTS, DOCUMENTS, INTROSPECT, Assembly, assemble
 from experiments.workdir.workdir import check_corpus, origin
+
+ADAM = 99  # steps, the paper's
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Learned:
     run: Run
     config: Config
     vectors: np.ndarray  # [V, K], J_mean of the chosen variant
-    log_vectors: np.ndarray  # [V, K], J_mean^log, whose spectrum counts
+    log_vectors: np.ndarray  # [V, K], J_mean^log, whose spectrum counts; of real rows J_mean
     key: Array  # of the mean Jacobians
     context_key: Array
     document_key: Array
@@ -38,6 +41,11 @@ class Learned:
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def model(self) -> Model:
+        """The functions of the run's parameters."""
+        return self.run.model
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -75,14 +83,18 @@ class Learned:
             assembly = assemble(self.config, self.run.idf)
             check_corpus(self.folder, assembly.splits)
         except BadInput as error:
-            print(f"Note: documents are left out, and words go by the output bias: {error}")
+            print(f"Note: documents are left out, and words go by the model's own frequencies: {error}")
             return None
         return assembly
 
     @cached_property
     def frequent(self) -> np.ndarray:
-        """Rows from the most frequent word down; by the output bias where the corpus is gone."""
-        weight = self.assembly.train.word_frequencies() if self.assembly else self.run.params.theta.output.bias
+        """Rows from the most frequent word down; where the corpus is gone, by the model's at its middle."""
+        if self.assembly:
+            weight = self.assembly.train.word_frequencies()
+        else:
+            family = self.model.family
+            weight = self.model.potentials(self.run.params, family.mean(family.start(self.config.settings.K)))
         return np.argsort(-np.asarray(weight), kind="stable")
 
     def rows(self, flag: str, words: str) -> list[int]:
@@ -136,14 +148,26 @@ def folders_of(command: Command) -> dict[str, Path]:
 
 def check(command: Command) -> None:
     """Raises BadInput for a flag of the Jacobians that cannot be."""
-    if (variant := variant_of(command)) not in VARIANTS:
+    if (variant := command.own.get("variant")) not in (None, *VARIANTS):
         raise BadInput(f"--variant: expected one of {', '.join(VARIANTS)}, found {variant!r}")
     command.number("samples")
 
 
-def variant_of(command: Command) -> str:
-    """--variant; log for a command that shows all of them."""
-    return command.own.get("variant", "log")
+def variant_of(command: Command, model: Model) -> str:
+    """--variant, or the first that the model has. Raises BadInput for one that it does not have."""
+    own = variants_of(model)
+    variant = command.own.get("variant") or own[0]
+    if variant not in own:
+        raise BadInput(f"--variant: expected {' or '.join(own)}, all that this model has, found {variant}")
+    return variant
+
+
+@lru_cache
+def refinement_of(model: Model, steps: int) -> tuple[Refinement, str]:
+    """The refinement of what is looked at, and a description: so many steps of fisher, or the paper's Adam."""
+    if model.linear is None:
+        return adam(ADAM), f"refined by Adam with {ADAM} gradient evaluations"
+    return preconditioned(steps), f"refined by fisher with {2 * steps} gradient evaluations"
 
 
 def learned(label: str, folder: Path, command: Command) -> Learned:
@@ -152,19 +176,22 @@ def learned(label: str, folder: Path, command: Command) -> Learned:
     config = Config.from_json(run.config)
     seed = jax.random.key(command.given.get("seed", config.seed))
     key, *others = (jax.random.fold_in(seed, use) for use in (INTROSPECT, CONTEXTS, DOCUMENTS))
-    samples, variant = command.own["samples"], variant_of(command)
+    samples, variant = command.own["samples"], variant_of(command, run.model)
 
     def mean(variant: str) -> np.ndarray:
-        found = np.asarray(jacobian_mean(run.params, key, num_samples=samples, variant=variant))
+        found = np.asarray(mean_jacobian(run.model, run.params, key, num_samples=samples, variant=variant))
         if not np.isfinite(found).all():
             raise BadInput(f"{folder}: expected finite Jacobian vectors, found NaN or infinity in J^{variant}")
         return found
 
-    log = mean("log")
-    return Learned(label, folder, run, config, log if variant == "log" else mean(variant), log, key, *others)
+    first = variants_of(run.model)[0]
+    log = mean(first)
+    return Learned(label, folder, run, config, log if variant == first else mean(variant), log, key, *others)
 
 
 def mean_jacobians(model: Learned, num_samples: int) -> Iterator[tuple[str, np.ndarray]]:
-    """J_mean [V, K] in every variant, by its name."""
+    """J_mean [V, K] in every variant that the model has, by its name."""
     for variant in VARIANTS:
-        yield variant, np.asarray(jacobian_mean(model.run.params, model.key, num_samples=num_samples, variant=variant))
+        if variant in variants_of(model.model):
+            found = mean_jacobian(model.model, model.run.params, model.key, num_samples=num_samples, variant=variant)
+            yield variant, np.asarray(found)

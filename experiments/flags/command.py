@@ -7,15 +7,16 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 from absl import flags
 
 from dlgm_jax.errors import BadInput, NonFinite, Stopped, shown
+from dlgm_jax.models import registry
 from dlgm_jax.sizes import Sized
-from experiments.flags.config import PRESETS, Config
+from experiments.flags.config import PRESETS, Config, all_settings, own_of_runs
 from experiments.workdir.pauses import REQUEUE, SIGNALS
 from experiments.workdir.streams import lasting
 
@@ -67,15 +68,20 @@ class Command:
 
     @property
     def stated(self) -> dict[str, Any]:
-        """The settings of the preset with what was given on top. Raises BadInput."""
+        """The settings of the preset, and the model's own ones, with what was given on top. Raises BadInput."""
         preset = self.own.get("preset", "default")
         if preset not in PRESETS:
             raise BadInput(f"--preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
-        return PRESETS[preset] | self.given
+        model = self.given.get("model", registry.DEFAULT)
+        read = {name: value for name, value in PRESETS[preset].items() if not registry.unread(model, name)}
+        return read | own_of_runs(model) | self.given
 
     def config(self, unset: dict[str, Any] | None = None) -> Config:
         """What is stated, and of the other settings `unset`, or else the defaults. Raises BadInput."""
-        config = Config(**((unset or {}) | self.stated)).resolved()
+        for name in self.given:
+            if found := registry.unread(self.given.get("model", registry.DEFAULT), name):
+                raise BadInput(f"--{name}: {found}")
+        config = Config.of(**((unset or {}) | self.stated))
         self.check_adams(config)
         return config
 
@@ -95,7 +101,7 @@ def parse(
     that it takes (all when None). Prints the help and exits 0 for --help. Raises BadInput, also for a flag that is
     given twice and is none of LISTS, whose values are joined.
     """
-    chosen = [item for item in fields(Config) if settings is None or item.name in settings]
+    chosen = [item for item in all_settings() if settings is None or item.name in settings]
     values = flags.FlagValues()
     for name, (default, help) in own.items():
         kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}
@@ -107,7 +113,7 @@ def parse(
         )
         define(item.name, None, item.metadata["help"], flag_values=values)
     if HELP.intersection(argv[1:]):
-        print(_help(about, own, chosen))
+        print(_help(about, own, chosen, _model_of(argv)))
         sys.exit(0)
     try:
         for argument in argv[1:]:
@@ -213,6 +219,8 @@ def _own(name: str, flag) -> Any:
 
 
 def _typed(item, value):
+    if item.name == "model":
+        return int(value) if value.isdecimal() and len(value) < 10 else value
     if "tuple" not in str(item.type):
         return value
     widths = value.split(",") if value.strip() else []
@@ -221,15 +229,26 @@ def _typed(item, value):
     return tuple(map(int, widths))
 
 
-def _default(item) -> str:
-    if item.name in Sized._fields:
+def _model_of(argv: list[str]) -> str | None:
+    """The model whose flags --help is to show. Raises BadInput."""
+    given = [argument.split("=", 1)[1] for argument in argv[1:] if argument.lstrip("-").startswith("model=")]
+    if given:
+        registry.entry(given[-1])
+    return given[-1] if given else None
+
+
+def _default(item, model: str | None) -> str:
+    of_model = registry.entry(model).defaults if model else {}
+    if item.name in Sized._fields and item.name not in of_model:
         return "by the size of the corpus"
-    return "" if item.default is None else str(item.default)
+    value = of_model.get(item.name, item.default)
+    return "" if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
+def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list, model: str | None) -> str:
+    chosen = [item for item in chosen if not (model and registry.unread(model, item.name))]
     rows = [(name, help, "" if default is None else str(default)) for name, (default, help) in own.items()]
-    rows += [(item.name, item.metadata["help"], _default(item)) for item in chosen]
+    rows += [(item.name, item.metadata["help"], _default(item, model)) for item in chosen]
     lines = [about, "", "Flags, as --name=value:"]
     for name, help, default in rows:
         text = f"{help} (default {default})" if default else help
@@ -237,6 +256,9 @@ def _help(about: str, own: dict[str, tuple[Any, str]], chosen: list) -> str:
         head = f"  --{name}"
         # a long name has a line of its own
         lines += [head, *wrapped] if len(head) > 26 else [head + wrapped[0].removeprefix(" " * len(head)), *wrapped[1:]]
+    if any(item.name == "model" for item in chosen):
+        lines += ["", "Models, whose own flags --help --model=NAME shows:"]
+        lines += [f"  {name:<8}{one.about}" for name, one in registry.MODELS.items()]
     if "preset" in own:
         paper = " ".join(f"--{name}={value}" for name, value in PRESETS["paper"].items())
         lines += ["", "--preset=paper means (flags that are given win)", *textwrap.wrap(paper, 100)]

@@ -1,46 +1,32 @@
 """What a run is: one frozen, validated Config, from which the flags are generated."""
 
 import os
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from dlgm_jax import settings
 from dlgm_jax.data.datasets import NAMED
 from dlgm_jax.errors import BadInput, shown
-from dlgm_jax.networks import ACTIVATIONS
-from dlgm_jax.settings import wrong, wrong_evaluations
+from dlgm_jax.models import registry
+from dlgm_jax.settings import first_wrong, setting, wrong_evaluations
 
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "tf32", "bf16")
-WIDTHS = {1: (), 3: (400, 400)}
-
-
-def setting(default, help: str, check: str = "") -> Any:
-    """A field with its help and the name of its check."""
-    return field(default=default, metadata={"help": help, "check": check})
 
 
 @dataclass(frozen=True)
 class Config:
     """Every setting that a result depends on. Raises BadInput with the flag, what is expected and what was found.
 
-    The defaults of the fields in `dlgm_jax.sizes.Sized` are those of recipes; a command fills them by `unset.filled`.
+    `of` makes one from flags by name, those of the model among them. The defaults of the fields in
+    `dlgm_jax.sizes.Sized` are those of recipes; a command fills them by `unset.filled`.
     """
 
     dataset: str = setting(
         "docstrings", "docstrings, 20news, or a folder that prepare wrote or in the NVDM form", "name"
     )
-    model: int | None = setting(3, "1: log-linear; 3: two hidden layers of 400 and a linear output", "model")
-    generative_widths: tuple[int, ...] | None = setting(
-        None,
-        "hidden widths of the generative model, as 400,400; empty: log-linear; unset: by --model",
-        "widths",
-    )
-    inference_widths: tuple[int, ...] | None = setting(
-        None, "hidden widths of the inference network; unset: 400,400", "widths"
-    )
-    activation: str = setting("relu", f"nonlinearity of the hidden layers: {', '.join(ACTIVATIONS)}", "activation")
-    K: int = setting(100, "latent dimensions", "size")
+    model: int | str | None = setting(int(registry.DEFAULT), "the model, by its name below")
+    settings: Any = field(default_factory=lambda: registry.entry(registry.DEFAULT).made({}))  # the model's own
     features: str = setting(
         "tfidf", "what the inference network reads: tfidf (the paper's), tfidf_smooth, norm, counts", "features"
     )
@@ -58,7 +44,8 @@ class Config:
         0.003, "Adam's rate for the generative model and the inference network", "above_zero"
     )
     schedule: str = setting("constant", "of the learning rate: constant, or cosine down to a hundredth", "schedule")
-    kl_anneal_steps: int = setting(0, "steps over which the weight of the KL grows from 0 to 1", "natural")
+    beta: float = setting(1.0, "weight of the KL in training (beta-VAE); scores have weight 1", "not_negative")
+    kl_anneal_steps: int = setting(0, "steps over which the weight of the KL grows from 0 to --beta", "natural")
     input_dropout: float = setting(0.0, "share of a document's words that the inference network misses", "share")
     weight_decay: float = setting(0.0, "decoupled weight decay of matrices", "not_negative")
     length_weighting: float = setting(
@@ -83,46 +70,79 @@ class Config:
     )
 
     def __post_init__(self):
-        for item in fields(self):
-            check = item.metadata["check"]
-            value = getattr(self, item.name)
-            if check and value is not None and (found := wrong(value, CHECKS[check])):
-                raise BadInput(f"--{item.name}: {found}")
+        if found := first_wrong(self, CHECKS) or first_wrong(self.settings, CHECKS):
+            raise BadInput(found)
         for flag, M, refiner in (("M", self.M, self.refiner), ("eval_M", self.eval_M, self.eval_refiner)):
             if found := wrong_evaluations(M, refiner):
                 raise BadInput(f"--{flag}: {found}")
+        if self.beta == 0 and self.M > 1 and self.refiner == "fisher":
+            raise BadInput("--beta: expected a weight above 0, which fisher divides by, found 0; or --refiner=adam")
 
-    def resolved(self) -> "Config":
-        """With widths filled in by --model, and a folder by its whole path."""
-        given = self.generative_widths
-        return replace(
-            self,
-            model=self.model if given is None else None,
-            generative_widths=WIDTHS[self.model or 3] if given is None else given,
-            inference_widths=(400, 400) if self.inference_widths is None else self.inference_widths,
-            dataset=self.dataset if self.dataset in NAMED else os.path.abspath(self.dataset),
-        )
+    @classmethod
+    def of(cls, **values: Any) -> "Config":
+        """From flags by name, those of the model among them; the dataset's folder by its whole path. Raises BadInput.
+
+        Where nothing else is given, a model has defaults of its own. Widths of the generative model, given in place of
+        --model=1 or 3, are a model without a number (None).
+        """
+        name = values.pop("model", None)
+        name = registry.DEFAULT if name is None else name
+        entry = registry.entry(name)
+        own = {item.name for item in run_settings()}
+        if unknown := values.keys() - own - registry.own_settings().keys():
+            raise TypeError(f"expected settings, found {', '.join(sorted(unknown))}")
+        odd = next((one for one in values if one not in own and registry.unread(name, one)), None)
+        if odd:
+            raise BadInput(f"--{odd}: {registry.unread(name, odd)}")
+        numbered = str(name).isdecimal()
+        model: Any = (None if "generative_widths" in values else int(str(name))) if numbered else name
+        chosen = {one: value for one, value in (own_of_runs(name) | values).items() if one in own}
+        place = chosen.pop("dataset", cls.dataset)
+        dataset = place if place in NAMED or not place.strip() else os.path.abspath(place)
+        return cls(dataset=dataset, model=model, settings=entry.made(values), **chosen)
+
+    @property
+    def entry(self) -> registry.Entry:
+        """The model's line in the registry."""
+        return registry.entry(registry.DEFAULT if self.model is None else self.model)
 
     @property
     def name(self) -> str:
-        """As the paper names its models: 3-M100-tfidf."""
-        widths = "x".join(map(str, self.generative_widths or ())) or "linear"
-        inference = "x".join(map(str, self.inference_widths or ())) or "linear"
+        """As the paper names its models: 3-M100-tfidf, and whatever of the model or of beta is not as by default."""
+        own = asdict(self.settings)
+        widths = _joined(own.get("generative_widths", ()))
+        inference = _joined(own.get("inference_widths", (400, 400)))
         suffix = "" if inference == "400x400" else f"-q{inference}"
         suffix += f"-first{self.refined_epochs}" if self.refined_epochs else ""
+        suffix += f"-beta{self.beta:g}" if self.beta != 1 else ""
         refiner = "" if self.refiner == "adam" or self.M == 1 else f"-{self.refiner}"
-        return f"{self.model or widths}-M{self.M}{refiner}-{self.features}{suffix}"
+        return f"{self.model or widths}{self._own_name}-M{self.M}{refiner}-{self.features}{suffix}"
+
+    @property
+    def _own_name(self) -> str:
+        """The settings of the model that are not as by default, without those that every model has."""
+        default = asdict(self.entry.made({}))
+        every = asdict(registry.entry(registry.DEFAULT).made({})).keys() - ({"generative_widths"} if self.model else {})
+        own = [value for name, value in asdict(self.settings).items() if name not in every and value != default[name]]
+        return "".join(f"-{_joined(value)}" for value in own)
 
     def to_json(self) -> dict[str, Any]:
-        """As config.json holds it."""
-        return asdict(self)
+        """As config.json holds it: the settings of the model stand among the others."""
+        values = asdict(self)
+        return values | values.pop("settings")
+
+    def with_(self, **values: Any) -> "Config":
+        """Another one, in which these settings, the model's among them, have other values. Raises BadInput."""
+        own = {name: values.pop(name) for name in asdict(self.settings).keys() & values.keys()}
+        return replace(self, settings=replace(self.settings, **own), **values)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Config":
         """From what config.json holds. Raises BadInput when it holds something else."""
         settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        settings = {"eval_full_steps": 0} | settings  # which older runs do not have
-        known = {item.name: item.type for item in fields(cls)}
+        settings = {"eval_full_steps": 0, "beta": 1.0} | settings  # which older runs do not have
+        entry = registry.entry(settings.get("model") or registry.DEFAULT)
+        known = {item.name: item.type for item in [*run_settings(), *fields(entry.settings)]}
         odd = sorted(known.keys() ^ settings.keys())
         if odd:
             raise BadInput(f"config.json: expected the settings of this version, {', '.join(odd)} too many or missing")
@@ -130,12 +150,34 @@ class Config:
             kind: Any = tuple | None if "tuple" in str(known[name]) else known[name]
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise BadInput(f"config.json: expected {name} to be {kind}, found {shown(repr(value))}")
-        return cls(**settings)
+        own = {name: settings.pop(name) for name in known if name not in {item.name for item in run_settings()}}
+        return cls(**settings, settings=entry.made(own))
+
+
+def run_settings() -> list[Field]:
+    """The settings that every run has, as fields, without those of models."""
+    return [item for item in fields(Config) if item.name != "settings"]
+
+
+def own_of_runs(model: object) -> dict[str, Any]:
+    """The settings of runs whose default is another one for a model. Raises BadInput."""
+    of_runs = {item.name for item in run_settings()}
+    return {name: value for name, value in registry.entry(model).defaults.items() if name in of_runs}
+
+
+def all_settings() -> list[Field]:
+    """The settings that become flags: those of every run, and after --model those that any model has."""
+    dataset, model, *others = run_settings()
+    return [dataset, model, *registry.own_settings().values(), *others]
+
+
+def _joined(value: Any) -> str:
+    """A value within a name: widths as 400x400 or linear."""
+    return ("x".join(map(str, value)) or "linear") if isinstance(value, tuple) else str(value)
 
 
 CHECKS: dict[str, settings.Check] = {
     **settings.CHECKS,
-    "model": ("1 or 3", lambda v: v in WIDTHS),
     "name": ("a name or a folder", lambda v: v.strip()),
     "precision": (f"one of {', '.join(PRECISIONS)}", lambda v: v in PRECISIONS),
     "schedule": (f"one of {', '.join(SCHEDULES)}", lambda v: v in SCHEDULES),

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
         embedded = means(assembly, run.params)
         jacobian = np.asarray(jacobian_mean(run.params, assembly.key(INTROSPECT)), np.float64)
         shown += [(label, scale, *judged(found, labels)) for scale, found in scaled(embedded, jacobian).items()]
-        K = assembly.config.K
+        K = assembly.config.settings.K
         if label.startswith("K="):
             beside = judged(lsa_of(assembly.splits, K), labels)
             shown.append((f"tf-idf and SVD, {quantity(K, 'component')}", "", *beside))

@@ -20,13 +20,14 @@ from dlgm_jax.data.places import check_utf8, check_writable
 from dlgm_jax.data.source import Reading
 from dlgm_jax.data.words import ASCII_WORD
 from dlgm_jax.errors import BadInput, quantity
-from dlgm_jax.introspection.jacobian import jacobian_mean
+from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.introspection.spectrum import log_singular_values
+from dlgm_jax.models import registry
 from dlgm_jax.storage.files import write_whole
 from dlgm_jax.storage.run import read_config
 from experiments import prepare, train
 from experiments.flags.command import Command
-from experiments.flags.config import PRESETS, Config
+from experiments.flags.config import PRESETS, Config, own_of_runs
 from experiments.recipes.keys import asked, digest, state
 from experiments.report.page import Table, plain
 from experiments.workdir.assembly import INTROSPECT, prepare_runtime
@@ -65,8 +66,10 @@ class Row:
         less = SMALL | {"M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
         less["refined_epochs"] = min(whole.refined_epochs, 1)
         for name in ("generative_widths", "inference_widths"):
-            less[name] = (8,) * len(getattr(whole, name))
-        return {name: value for name, value in self.settings.items() if name != "model"} | less
+            if hasattr(whole.settings, name):
+                less[name] = (8,) * len(getattr(whole.settings, name))
+        named = isinstance(whole.model, str)  # others are what their widths say
+        return {name: value for name, value in self.settings.items() if named or name != "model"} | less
 
 
 class Sweep:
@@ -209,14 +212,14 @@ def known(value: object) -> object:
 
 
 def config_of(settings: dict[str, Any]) -> Config:
-    """The paper's settings with these on top. Raises BadInput."""
-    return Config(**(PRESETS["paper"] | settings)).resolved()
+    """The paper's settings, or where they differ the model's own, with these on top. Raises BadInput."""
+    return Config.of(**(PRESETS["paper"] | own_of_runs(settings.get("model", registry.DEFAULT)) | settings))
 
 
 def decided(config: Config) -> dict[str, Any]:
     """The settings that are not as by default, and the dataset."""
     default = Config().to_json()
-    own = {name: value for name, value in config.to_json().items() if value != default[name]}
+    own = {name: value for name, value in config.to_json().items() if name not in default or value != default[name]}
     return own | {"dataset": config.dataset}
 
 
@@ -228,10 +231,12 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
         train.main(["train", *(f"--{name}={value}" for name, value in (flags | own).items())])
     metrics = Metrics(workdir)
     curve = metrics.read("validation")
-    best = min(curve, key=lambda line: line["perplexity_refined"] or math.inf)
+    best = best_of(curve)
     scored = {"validation": best} | {split: metrics.read(split)[-1] for split in filter(None, score.split(","))}
     key = jax.random.fold_in(jax.random.key(settings["seed"]), INTROSPECT)
-    spectrum = log_singular_values(np.asarray(jacobian_mean(load_run(workdir).params, key)))
+    run = load_run(workdir)
+    jacobian = mean_jacobian(run.model, run.params, key, variant=variants_of(run.model)[0])
+    spectrum = log_singular_values(np.asarray(jacobian))
     return {
         "settings": settings | {"dataset": Path(settings["dataset"]).name},
         "epochs": curve[-1]["epoch"],
@@ -242,6 +247,12 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
         "curve": [[line["epoch"], *both(line)] for line in curve],
         "log_singular_values": spectrum.round(3).tolist(),
     }
+
+
+def best_of(curve: list[dict[str, Any]]) -> dict[str, Any]:
+    """The epoch of lowest refined perplexity; of real rows, whose perplexities are null, of the highest bound."""
+    of_words = any(line["perplexity_refined"] is not None for line in curve)
+    return min(curve, key=lambda line: (line["perplexity_refined"] or math.inf) if of_words else -line["bound_refined"])
 
 
 def both(line: dict[str, Any], name: str = "perplexity") -> list[float | None]:

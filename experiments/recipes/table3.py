@@ -122,7 +122,7 @@ def latent_semantic(model: Learned) -> Embedding:
     """LSA of the training counts: the right singular vectors of tf-idf, by their singular values."""
     if model.assembly is None:
         raise BadInput(f"{model.folder}: expected its corpus {model.config.dataset}, found it gone or changed")
-    svd: Any = lsa(model.assembly.train.in_memory().counts, model.run.idf, model.config.K)
+    svd: Any = lsa(model.assembly.train.in_memory().counts, model.run.idf, model.config.settings.K)
     return "LSA", svd.components_.T * svd.singular_values_, model.find
 
 
@@ -144,7 +144,7 @@ def skip_grams(word2vec: Any, model: Learned, texts: Path) -> Iterator[Embedding
         raise BadInput(f"{texts}: expected words seen {MIN_COUNT} times, found none")
     for name, skip_gram in (("word2vec skip-gram", 1), ("word2vec CBOW", 0)):
         print(f"Trains {name} ...", flush=True)
-        settings: dict[str, Any] = {"vector_size": model.config.K, "sg": skip_gram, "seed": 1}
+        settings: dict[str, Any] = {"vector_size": model.config.settings.K, "sg": skip_gram, "seed": 1}
         trained = word2vec(documents, min_count=MIN_COUNT, epochs=5, workers=1, **settings)  # more do not repeat
         yield name, trained.wv.vectors, finder(trained.wv.index_to_key)
 

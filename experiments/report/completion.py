@@ -58,7 +58,7 @@ def completion_report(assembly: Assembly, params: Params, *, num_samples: int) -
     models = {name: completed(assembly, params, documents, one, num_samples=num_samples) for name, one in by.items()}
     unigram = unigram_baseline(train, {split: parts.scored for split, parts in documents.items()})
     baseline = {split: by_unigram(unigram.log_likelihoods[split], parts.scored) for split, parts in documents.items()}
-    posteriors = described(config.eval_refiner, how, config, assembly.batch_size, train.vocab_size)
+    posteriors = described(config.eval_refiner, how, assembly.model, assembly.batch_size, train.vocab_size)
     return (
         f"{tables.completion_table(baseline, unigram.name, models)}\n"
         f"Half of a document's tokens is observed, drawn by the run's seed {config.seed}; the other half is scored.\n"

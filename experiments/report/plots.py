@@ -21,26 +21,34 @@ FEW = 300  # words over which threads would rather wait for each other than work
 
 
 def plot_curves(
-    path: Path, validation: list[dict[str, Any]], log_singular_values: np.ndarray, best_epoch: int, title: str
+    path: Path,
+    validation: list[dict[str, Any]],
+    log_singular_values: np.ndarray,
+    best_epoch: int,
+    title: str,
+    *,
+    of_words: bool = True,
+    variant: str = "log",
 ) -> None:
-    """curves.png: perplexity by epoch, unrefined and refined; log singular values of J_mean^log."""
+    """curves.png: perplexity (of real rows nats a row) by epoch, guessed and refined; log singular values of J_mean."""
+    name, label = ("perplexity", "validation perplexity") if of_words else ("bound", "validation nats a row")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     epochs = [line["epoch"] for line in validation]
     left.plot(
         epochs,
-        [line["perplexity"] for line in validation],
+        [line[name] for line in validation],
         label="at the network's guess",
         color="tab:orange",
     )
-    left.plot(epochs, [line["perplexity_refined"] for line in validation], label="refined", color="tab:blue")
+    left.plot(epochs, [line[f"{name}_refined"] for line in validation], label="refined", color="tab:blue")
     left.axvline(best_epoch, color="grey", linewidth=0.8, linestyle=":", label=f"best epoch, {best_epoch}")
-    left.set(xlabel="epoch", ylabel="validation perplexity (bound)", title="Perplexity")
+    left.set(xlabel="epoch", ylabel=label, title="Perplexity" if of_words else "Nats a row")
     left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(frameon=False)
     right.plot(np.arange(1, len(log_singular_values) + 1), log_singular_values, color="tab:blue")
     right.axhline(0, color="grey", linewidth=0.8, linestyle=":")
     active = active_directions(log_singular_values)
-    right.set(xlabel="singular value", ylabel="log", title=f"Spectrum of J_mean^log: {active} above 0")
+    right.set(xlabel="singular value", ylabel="log", title=f"Spectrum of J_mean^{variant}: {active} above 0")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, parse_math=False)
@@ -75,6 +83,24 @@ def plot_spectra(path: Path, spectra: list[tuple[str, np.ndarray]]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     for text in axes.legend(frameon=False).get_texts():
         text.set_parse_math(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def plot_words(path: Path, columns: dict[str, list[list[tuple[str, float]]]], *, title: str) -> None:
+    """Distributions over words below each other for every name, each by its likeliest words and their probabilities."""
+    rows = max(map(len, columns.values()))
+    shape = {"squeeze": False, "sharex": True, "figsize": (4.6 * len(columns), 1.9 * rows), "layout": "constrained"}
+    figure, axes = plt.subplots(rows, len(columns), **shape)
+    for place, (name, distributions) in enumerate(columns.items()):
+        axes[0, place].set_title(name, parse_math=False)
+        for panel, words in zip(axes[:, place], distributions):
+            labels, values = zip(*reversed(words))
+            panel.barh(range(len(values)), values, color=f"C{place}")
+            panel.set_yticks(range(len(values)), labels, fontsize=8, parse_math=False)
+            panel.spines[["top", "right"]].set_visible(False)
+        axes[-1, place].set_xlabel("probability")
+    figure.suptitle(title, parse_math=False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

@@ -17,9 +17,18 @@ def refined(config: Config) -> str:
 
 
 def score_table(
-    columns: dict[str, dict[str, Any]], unigram: dict[str, float], config: Config, footnote: str, baseline: str
+    columns: dict[str, dict[str, Any]],
+    unigram: dict[str, float],
+    config: Config,
+    footnote: str,
+    baseline: str,
+    *,
+    bounded: bool = True,
 ) -> str:
-    """A column for each split (the fields of Scores), beside the perplexity of the unigram model, named `baseline`."""
+    """A column for each split (the fields of Scores), beside the perplexity of the unigram model, named `baseline`.
+
+    Posteriors that are points are not `bounded`: what is scored is their reconstruction of a document.
+    """
     how = refined(config)
     rows = [("documents", "documents", ",")]
     if any(scores["empty_documents"] for scores in columns.values()):
@@ -41,10 +50,42 @@ def score_table(
         ("active latent units", "active_units", "d"),
     ]
     shown = {split: scores | {"unigram": unigram[split]} for split, scores in columns.items()}
-    lines = [_line("Perplexity (upper bounds, mean over documents)", list(columns))]
+    kind = "upper bounds" if bounded else "of reconstructions"
+    lines = [_line(f"Perplexity ({kind}, mean over documents)", list(columns))]
     lines += [_line(title, [scores[name] for scores in shown.values()], form) for title, name, form in rows]
+    if not bounded:
+        footnote += (
+            "\nA code is a point: its perplexity bounds nothing, and does not compare with that of other models."
+        )
     above = [split for split, scores in shown.items() if scores["perplexity_refined"] > scores["unigram"]]
     return "\n".join([*lines, footnote, *([warning(above, baseline)] if above else [])])
+
+
+def row_table(
+    columns: dict[str, dict[str, Any]],
+    baseline: dict[str, float],
+    config: Config,
+    footnote: str,
+    *,
+    bounded: bool = True,
+) -> str:
+    """`score_table` of a model of real rows: nats a row, beside those of one Gaussian for all rows."""
+    how, kind = refined(config), "lower bounds" if bounded else "of reconstructions"
+    rows = [
+        ("documents", "documents", ","),
+        ("one Gaussian for all rows", "baseline", ".2f"),
+        ("M=1, at the network's guess", "bound", ".2f"),
+        (f"{how}, refined", "bound_refined", ".2f"),
+        ("KL, nats a row, M=1", "kl", ".1f"),
+        (f"KL, nats a row, {how}", "kl_refined", ".1f"),
+        ("active latent units", "active_units", "d"),
+    ]
+    shown = {split: scores | {"baseline": baseline[split]} for split, scores in columns.items()}
+    lines = [_line(f"log p(x), nats a row ({kind}, mean)", list(columns))]
+    lines += [_line(title, [scores[name] for scores in shown.values()], form) for title, name, form in rows]
+    if not bounded:
+        footnote += "\nA code is a point: these are log p(x|z) at the code, and bound nothing."
+    return "\n".join([*lines, footnote])
 
 
 def warning(splits: list[str], baseline: str) -> str:
@@ -80,11 +121,11 @@ def _line(title: str, values: list, form: str = "") -> str:
     return f"{title:<48}" + "".join(f"{value:>12{form}}" for value in values)
 
 
-def neighbour_table(jacobian: np.ndarray, vocabulary: tuple[str, ...], words: list[int]) -> str:
+def neighbour_table(jacobian: np.ndarray, vocabulary: tuple[str, ...], words: list[int], variant: str = "log") -> str:
     """The nearest words by the cosine of Jacobian vectors [V, K]."""
     order, _ = nearest(jacobian, words, num_neighbours=NEIGHBOURS)
     width = max(len(vocabulary[word]) for word in words) + 2
-    lines = ["Nearest neighbours by the rows of J_mean^log"]
+    lines = [f"Nearest neighbours by the rows of J_mean^{variant}"]
     for word, row in zip(words, order):
         lines.append(f"{vocabulary[word]:<{width}}{', '.join(vocabulary[other] for other in row)}")
     return "\n".join(lines)

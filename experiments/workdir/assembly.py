@@ -3,8 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import pairwise
+from functools import cached_property, partial
 
 import jax
 import numpy as np
@@ -19,13 +18,11 @@ from dlgm_jax.data.places import check_utf8, check_writable
 from dlgm_jax.devices import meshes
 from dlgm_jax.devices.collectives import DATA, VOCAB
 from dlgm_jax.errors import BadInput, quantity
-from dlgm_jax.evaluation import scoring
+from dlgm_jax.evaluation import real_rows, scoring
 from dlgm_jax.inference.batched import Refinement, chosen
 from dlgm_jax.learning import steps
 from dlgm_jax.learning.loop import Step
-from dlgm_jax.models.dlgm import dlgm
-from dlgm_jax.storage.run import model_sizes
-from dlgm_jax.types import Array, Batch, Model, Params
+from dlgm_jax.types import Array, Batch, Model, Params, RowStatistics
 from experiments.flags.config import Config
 
 INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
@@ -82,14 +79,15 @@ class Assembly:
         return steps.adam(rate, weight_decay=config.weight_decay)
 
     def init_state(self) -> steps.State:
-        return meshes.made(self.mesh, self._init_state, self.model.word_axis)
+        rows = real_rows.statistics(self.rows_of("train")) if self.model.adapted else None
+        return meshes.made(self.mesh, partial(self._init_state, rows), self.model.word_axis)
 
     def shapes(self) -> steps.State:
         """The shapes and types of a state, and with a mesh how it lies there: what a checkpoint is restored to."""
         return meshes.shapes(self.mesh, self._init_state, self.model.word_axis)
 
-    def _init_state(self) -> steps.State:
-        return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size)
+    def _init_state(self, rows: RowStatistics | None = None) -> steps.State:
+        return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size, rows)
 
     def refines(self, epoch: int) -> bool:
         """Tells whether an epoch, from 1, refines the posteriors of its documents as the flags say."""
@@ -121,6 +119,7 @@ class Assembly:
             self.model,
             self.optimiser(),
             refinement=training_refinement(config),
+            beta=config.beta,
             kl_anneal_steps=config.kl_anneal_steps,
             input_dropout=config.input_dropout,
             length_weighting=config.length_weighting,
@@ -138,6 +137,10 @@ class Assembly:
         split = batches_of(corpus, self.batch_size, blocks=meshes.blocks(self.mesh), **how)
         return batches.ahead(meshes.placed(batch, self.mesh) for batch in split)
 
+    def rows_of(self, split: str) -> real_rows.Rows:
+        """The rows that the inference network reads of the documents of a split."""
+        return real_rows.rows_of(self.splits[split], features.reader(self.config.features, self.idf))
+
     def names(self, documents: np.ndarray) -> list[str]:
         """Of training documents."""
         return [f"{document} ({name})" for document, name in zip(documents, self.train.select(documents).ids)]
@@ -154,7 +157,7 @@ class Assembly:
         def score_split(params: Params, split: str) -> scoring.Scores:
             ordered = self._ahead(batches.ordered_batches, self.splits[split])
             key = jax.random.fold_in(self.key(SCORE), list(self.splits).index(split))
-            return scoring.score_corpus(score, params, watched(ordered), key)
+            return scoring.score_corpus(score, params, watched(ordered), key, of_words=self.model.of_words)
 
         return score_split
 
@@ -192,13 +195,11 @@ def evaluation_refinement(config: Config) -> Refinement:
     return chosen(config.eval_refiner, config.eval_M, config.eval_psi_learning_rate, config.psi_beta1)
 
 
-def described(refiner: str, how: Refinement, config: Config, batch_size: int, vocab_size: int) -> str:
+def described(refiner: str, how: Refinement, model: Model, batch_size: int, vocab_size: int) -> str:
     """Who refines, and the work that it is for a document, in gradient evaluations of log p(x|z)."""
     if not how.num_steps:
         return "not refined"
-    sizes = (config.K, *(config.generative_widths or ()))
-    hidden = sum(a * b for a, b in pairwise(sizes))
-    other = how.other_work(batch_size, hidden / (hidden + sizes[-1] * vocab_size))
+    other = how.other_work(batch_size, model.linear.hidden_share(vocab_size) if model.linear else 0.0)
     beside = f" and other work worth {other:.1f} more" if other else ""
     return f"refined by {refiner}, {quantity(how.evaluations, 'gradient evaluation')} a document{beside}"
 
@@ -222,27 +223,46 @@ def assemble(
         if not corpus.lengths.any():
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
     meshes.check(mesh, config.batch_size, train.vocab_size)
+    vocab_axis = meshes.axis(mesh, VOCAB)
     if idf is None:
         idf = np.asarray(features.idf_for(config.features, train.document_frequencies(), train.num_documents))
     elif idf.shape != (train.vocab_size,):
         raise BadInput(
             f"{config.dataset}: expected the {quantity(len(idf), 'word')} of the run, found {train.vocab_size}"
         )
+    model = build_model(config, idf, vocab_axis=vocab_axis)
+    if vocab_axis and model.word_axis is None:
+        raise BadInput(f"--mesh: expected no {VOCAB} axis, since --model={config.model} is not cut along words")
     return Assembly(
         config=config,
         splits=splits,
         origin=dataset.origin,
         remark=dataset.remark,
         idf=idf,
-        model=build_model(config, idf, vocab_axis=meshes.axis(mesh, VOCAB)),
+        model=model,
         mesh=mesh,
     )
 
 
 def build_model(config: Config, idf: np.ndarray, *, vocab_axis: str | None = None) -> Model:
-    """The model that a config means, reading features by `idf` [V]."""
+    """The model that a config means, reading features by `idf` [V]. Raises BadInput for what the model cannot do."""
     read = features.reader(config.features, idf, vocab_axis=vocab_axis)
-    return dlgm(read, vocab_axis=vocab_axis, **model_sizes(config.to_json()))
+    model = config.entry.build(config.settings, read, vocab_axis=vocab_axis)
+    check_able(model, config)
+    return model
+
+
+def check_able(model: Model, config: Config) -> None:
+    """Raises BadInput for settings that take what the model does not have."""
+    name = "this model" if config.model is None else f"--model={config.model}"
+    fisher = {"refiner": config.M > 1 and config.refiner, "eval_refiner": config.eval_M > 1 and config.eval_refiner}
+    for flag in (flag for flag, refiner in fisher.items() if refiner == "fisher"):
+        if model.linear is None:
+            raise BadInput(f"--{flag}: expected adam, found fisher, which {name} as it is set gives no curvature for")
+    if model.linear is None and config.eval_full_steps:
+        raise BadInput(f"--eval_full_steps: expected 0, since {name} as it is set has no curvature, found another")
+    if model.family.log_prob is None and config.eval_iwae_samples:
+        raise BadInput(f"--eval_iwae_samples: expected 0, since codes of {name} have no density, found another")
 
 
 def choose_precision(name: str) -> None:

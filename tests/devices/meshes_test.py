@@ -97,6 +97,15 @@ def test_a_run_goes_on_and_is_scored_on_another_mesh(found):
         np.testing.assert_allclose(ours[name], value, rtol=1e-4, err_msg=name)
 
 
+def test_every_named_model_computes_the_same_on_a_mesh(found):
+    assert len(found["tenants"]) == 6
+    for name, by_mesh in found["tenants"].items():
+        one, ours = by_mesh["none"], by_mesh["data:4,vocab:2"]
+        assert one.keys() == ours.keys()
+        for figure, value in one.items():
+            np.testing.assert_allclose(ours[figure], value, rtol=1e-4, atol=1e-6, err_msg=f"{name}: {figure}")
+
+
 def test_the_information_of_a_token_is_the_same_on_every_device(found):
     one, ours = found["information"]["none"], found["information"]["data:2,vocab:4"]
     for expected, on_all in zip(one, ours, strict=True):

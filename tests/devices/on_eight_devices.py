@@ -5,7 +5,9 @@ python -m tests.devices.on_eight_devices CORPUS ROOM    (a small one in the NVDM
 
 import json
 import sys
+from dataclasses import fields
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import jax
@@ -20,6 +22,7 @@ from dlgm_jax.devices.collectives import DATA, VOCAB, agreed, gathered, logsumex
 from dlgm_jax.inference import batched
 from dlgm_jax.inference.softmax import logsumexp_linear
 from dlgm_jax.learning import steps
+from dlgm_jax.models import registry
 from dlgm_jax.models.dlgm import dlgm, token_information
 from dlgm_jax.storage.checkpoints import Checkpoints
 from experiments.flags.config import Config
@@ -190,10 +193,10 @@ def operators():
 
 def assemblies(corpus: str, room: Path):
     """Two epochs and the scores of an assembly; the middle goes through a checkpoint to another mesh."""
-    config = Config(
+    config = Config.of(
         dataset=corpus, M=3, eval_M=3, K=3, generative_widths=(5,), inference_widths=(6,), batch_size=64,
         valid_size=40, eval_iwae_samples=2, eval_full_steps=2, model=None,
-    ).resolved()  # fmt: skip
+    )  # fmt: skip
     found = {}
     for texts in (("none", "none"), ("data:8", "data:4,vocab:2")):
         state, elbo = None, 0.0
@@ -213,11 +216,35 @@ def assemblies(corpus: str, room: Path):
     return found
 
 
+def tenants(corpus: str):
+    """Two steps and the scores of every named model of the registry, on one device and on a mesh."""
+    found = {}
+    for name, entry in registry.MODELS.items():
+        likelihoods = next(
+            (("multinomial", "gaussian") for item in fields(entry.settings) if item.name == "likelihood"), ()
+        )
+        for likelihood in likelihoods:
+            config = Config.of(
+                dataset=corpus, model=name, likelihood=likelihood, M=3, eval_M=3, K=3, generative_widths=(5,),
+                inference_widths=(6,), batch_size=64, valid_size=40,
+            )  # fmt: skip
+            for text in ("none", "data:4,vocab:2"):
+                assembly = assemble(config, mesh=None if text == "none" else meshes.mesh(text, 64))
+                state, step = assembly.init_state(), assembly.training_step()
+                for batch in islice(assembly.training_batches(1), 2):
+                    state, info = step(state, batch, jax.random.key(0))
+                scores = vars(assembly.score_with()(state.params, "test"))
+                known = {one: value for one, value in scores.items() if value == value and value is not None}
+                found.setdefault(f"{name} {likelihood}", {})[text] = {"elbo": float(info.elbo), **known}
+    return found
+
+
 def main(corpus: str, room: str) -> None:
     found = {
         "float32": {"adam": traces("adam", MESHES, jnp.float32)},
         "init": inits(("data:8", "data:2,vocab:4")),
         "assemblies": assemblies(corpus, Path(room)),
+        "tenants": tenants(corpus),
     }
     with jax.enable_x64(True):
         found["operators"] = operators()

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from dlgm_jax import DLGM, BadInput, NonFinite, infer, jacobian_mean, refine, tfidf, token_information
-from dlgm_jax.estimators.dlgm import AUTO, INFER, INTROSPECT
+from dlgm_jax.estimators.base import AUTO, INFER, INTROSPECT
 from dlgm_jax.estimators.rows import ROWS
 from dlgm_jax.evaluation.perplexity import unigram_perplexity
 from dlgm_jax.sizes import by_size

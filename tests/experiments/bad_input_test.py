@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.flags.config import PRESETS, Config
+from dlgm_jax.models.registry import MODELS
+from experiments.flags.config import PRESETS, Config, all_settings
 from tests.experiments.conftest import SMALL
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
         ("--dataset=" + "x" * 300, "--dataset: expected docstrings, 20news or a folder"),
         ("--undefok=zzz", "undefok"),
         ("--generative_widths=" + "9" * 5000, "--generative_widths: expected widths as 400,400"),
-        ("--model=2", "--model: expected 1 or 3, found 2"),
+        ("--model=2", "--model: expected 1, 3, ae, dae, vae, found '2'"),
         ("--features=bag", "--features: expected one of tfidf, tfidf_smooth, norm, counts, found 'bag'"),
         ("--learning_rate=0", "--learning_rate: expected a number above 0, found 0.0"),
         ("--learning_rate=nan", "--learning_rate: expected a number above 0, found nan"),
@@ -205,8 +206,8 @@ def test_a_best_model_of_other_shapes_is_one_line_also_from_a_shell(small_run, t
 def test_a_named_corpus_wins_over_a_folder_of_that_name(monkeypatch, tmp_path):
     (tmp_path / "20news").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert Config(dataset="20news").resolved().dataset == "20news"
-    assert Config(dataset="other").resolved().dataset == str(tmp_path / "other")
+    assert Config.of(dataset="20news").dataset == "20news"
+    assert Config.of(dataset="other").dataset == str(tmp_path / "other")
 
 
 def test_damaged_config_json(command, tmp_path):
@@ -237,7 +238,8 @@ def test_help_reads_well_and_exits_with_0(command):
         assert f"python -m experiments.{name}" in out
         assert max(map(len, out.splitlines())) <= 120
     code, out, _ = command("train", "--help")
-    assert all(f"--{name}" in out for name in Config.__dataclass_fields__)
+    assert all(f"--{item.name} " in out for item in all_settings())
+    assert all(f"  {name:<8}{entry.about}" in out for name, entry in MODELS.items())
 
 
 def test_from_a_shell():
@@ -249,10 +251,10 @@ def test_from_a_shell():
 
 
 def test_the_paper_s_preset_is_the_paper_s_settings():
-    config = Config(**PRESETS["paper"], model=3, M=100).resolved()
+    config = Config.of(**PRESETS["paper"], model=3, M=100)
     assert (config.learning_rate, config.psi_learning_rate, config.psi_beta1) == (0.0008, 0.01, 0.1)
-    assert (config.batch_size, config.epochs, config.K, config.features) == (500, 200, 100, "tfidf")
+    assert (config.batch_size, config.epochs, config.settings.K, config.features) == (500, 200, 100, "tfidf")
     assert (config.eval_M, config.eval_psi_learning_rate, config.eval_samples) == (100, 0.008, 1)
     assert (config.kl_anneal_steps, config.input_dropout, config.weight_decay) == (0, 0.0, 0.0)
-    assert (config.generative_widths, config.inference_widths) == ((400, 400), (400, 400))
+    assert (config.settings.generative_widths, config.settings.inference_widths) == ((400, 400), (400, 400))
     assert config.name == "3-M100-tfidf"

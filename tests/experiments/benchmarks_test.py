@@ -94,8 +94,8 @@ def test_the_denominators_do_their_products_once(widths, nvdm_folder):
     products = str(jax.make_jaxpr(peers.bare_products)(theta, np.ones((5, 3), np.float32)))
     assert products.count("dot_general[") == 2 * (len(widths) + 1)
 
-    config = Config(dataset=str(nvdm_folder), K=3, generative_widths=widths, inference_widths=(8, 8), valid_size=40)
-    assembly = assemble(config.resolved())
+    config = Config.of(dataset=str(nvdm_folder), K=3, generative_widths=widths, inference_widths=(8, 8), valid_size=40)
+    assembly = assemble(config)
     x, features = step.dense(assembly, next(iter(assembly.training_batches(1))))
     gradient = step.plain_gradient(assembly.init_state().params, x, features, jax.random.key(0))
     assert jax.tree.structure(gradient) == jax.tree.structure(assembly.init_state().params)
@@ -108,7 +108,7 @@ def test_the_denominators_do_their_products_once(widths, nvdm_folder):
 def test_the_peers_do_the_same_work(widths, size, monkeypatch):
     """A few evaluations with steps that can be seen end at the same z."""
     monkeypatch.setattr(peers, "STEP", size)
-    found = refinement.candidates(Config(K=3, batch_size=5), 11, widths)
+    found = refinement.candidates(Config.of(K=3, batch_size=5), 11, widths)
     ends = {name: np.asarray(found[name]()) for name in found if name in ("ours", "plain scan", "torch eager")}
     assert len(ends) == (3 if peers.pytorch() else 2)
     for name, end in ends.items():

@@ -39,7 +39,7 @@ def test_a_dry_run_is_refused_what_the_run_would_be(command, finished):
 
 
 def test_the_estimate_hears_a_signal(nvdm_folder):
-    assembly = assemble(Config(dataset=str(nvdm_folder), **SIZES, M=4, epochs=5).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), **SIZES, M=4, epochs=5))
     with pytest.raises(Stopped, match="before the first step"):
         expected.expected(assembly, ["test"], lambda: True)
 
@@ -64,7 +64,7 @@ def test_what_is_said_is_the_sum_of_its_parts(command, nvdm_folder, tmp_path, mo
 
 
 def test_what_is_left_of_a_run(nvdm_folder):
-    assembly = assemble(Config(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=2, epochs=5).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=2, epochs=5))
     parts = Seconds(10.0, 1.0, 7.0, 5.0)
     assert expected.of_training(assembly, parts) == 2 * 80 + 3 * 8 + 5 * 7
     assert expected.of_training(assembly, parts, Progress(epoch=1, batches=3)) == 80 - 30 + 3 * 8 + 4 * 7
@@ -85,12 +85,12 @@ def test_only_one_batch_is_scored_and_only_at_the_end_by_the_tighter_bounds(boun
         bound
     ]
     small = SIZES | {"batch_size": 20}
-    assembly = assemble(Config(dataset=str(nvdm_folder), **small, **asked).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), **small, **asked))
     taken, score_corpus = [], scoring.score_corpus
 
-    def recorded(score, params, batches, key):
+    def recorded(score, params, batches, key, **how):
         batches = list(batches)
-        found = score_corpus(score, params, batches, key)
+        found = score_corpus(score, params, batches, key, **how)
         taken.append((len(batches), found))
         return found
 
@@ -109,7 +109,7 @@ def test_only_one_batch_is_scored_and_only_at_the_end_by_the_tighter_bounds(boun
 
 def test_a_corpus_of_any_size_is_timed_by_one_batch(nvdm_folder, monkeypatch):
     """Of a step too: no batch but the first is made, and steps are repeated a few times only."""
-    assembly = assemble(Config(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=2, epochs=5).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=2, epochs=5))
     real, calls, made = Assembly.training_step, {True: 0, False: 0}, []
 
     def counted(self, *, refined=True):
@@ -135,7 +135,7 @@ def test_the_first_line_says_how_long(trained_once):
 
 
 def test_timing_changes_no_bit_of_a_run(nvdm_folder):
-    assembly = assemble(Config(dataset=str(nvdm_folder), **SIZES, M=4).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), **SIZES, M=4))
     before = jax.device_get(assembly.init_state())
     expected.expected(assembly, ["test"])
     jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(assembly.init_state()))
@@ -143,7 +143,7 @@ def test_timing_changes_no_bit_of_a_run(nvdm_folder):
 
 def test_the_bar_goes_by_expected_seconds(nvdm_folder):
     """With steps of a hundredth of the time after the first epoch, most is done when that is over."""
-    assembly = assemble(Config(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=1, epochs=5).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=1, epochs=5))
     metrics = SimpleNamespace(append=lambda *arguments, **more: None)
     scores = SimpleNamespace(perplexity=2.0, perplexity_refined=1.0)
     with train.Bar(assembly, Progress(), metrics, Seconds(1.0, 0.01, 0.5, 9.0)) as bar:

@@ -160,7 +160,7 @@ def test_without_the_corpus_the_rest_is_shown(command, runs, tmp_path):
     (moved / "config.json").write_text(json.dumps(config | {"dataset": str(tmp_path / "gone")}))
     code, out, err = command("introspect", f"--workdir={moved}", *QUICK, "--map_words=0")
     assert code == 0, err
-    assert "Note: documents are left out, and words go by the output bias: --dataset: expected" in out
+    assert "Note: documents are left out, and words go by the model's own frequencies: --dataset: expected" in out
     assert "Nearest neighbours" in out
     assert "Units in use" not in out
 

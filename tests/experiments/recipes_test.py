@@ -33,7 +33,7 @@ def knows_tastes(dataset, workdir, log_var=-4.0, scale=2):
     Its network guesses z at `scale` times the taste.
     """
     sizes: dict = {"K": 1, "generative_widths": (), "inference_widths": (), "features": "norm"}
-    config = Config(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, **sizes).resolved()
+    config = Config.of(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, **sizes)
     assembly = assemble(config)
     taste = jnp.repeat(jnp.array([1.0, -1.0]), 10)
     theta, phi = assembly.init_state().params

@@ -74,10 +74,10 @@ def test_a_model_that_knows_less_than_frequencies_is_warned_of_and_refined_score
     scores = dict.fromkeys(names, 1) | {"perplexity_refined": 90.0, "empty_documents": 0}
     scores |= {name: None for name in names if "importance" in name or "full" in name}
     columns = {"validation": scores, "test": scores | {"perplexity_refined": 110.0}}
-    config = Config(eval_M=13, eval_refiner="fisher").resolved()
+    config = Config.of(eval_M=13, eval_refiner="fisher")
     table = tables.score_table(columns, {"validation": 100.0, "test": 100.0}, config, "footnote", "unigram model")
     assert "M=13 by fisher, refined" in table
     assert "Warning: on test documents the unigram model is better than the refined one." in table
-    fine = tables.score_table({"validation": scores}, {"validation": 100.0}, Config().resolved(), "", "unigram model")
+    fine = tables.score_table({"validation": scores}, {"validation": 100.0}, Config(), "", "unigram model")
     assert "Warning" not in fine
     assert "M=100, refined" in fine

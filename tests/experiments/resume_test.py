@@ -124,7 +124,7 @@ def test_patience_may_be_raised(command, nvdm_folder, tmp_path):
 
 
 def test_the_cosine_schedule_ends_low_and_does_not_bend_the_past(command, nvdm_folder, tmp_path):
-    assembly = assemble(Config(dataset=str(nvdm_folder), valid_size=40, schedule="cosine", epochs=2).resolved())
+    assembly = assemble(Config.of(dataset=str(nvdm_folder), valid_size=40, schedule="cosine", epochs=2))
     optimiser, ones = assembly.optimiser(), {"w": np.ones(1, np.float32)}
     state, sizes = optimiser.init(ones), []
     for _ in range(assembly.steps_per_epoch * 2 + 1):

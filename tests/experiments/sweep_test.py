@@ -20,6 +20,7 @@ class Run(NamedTuple):
     """As `load_run` gives it."""
 
     params: object
+    model: object = None
 
 
 def test_what_a_run_measured_is_of_its_best_epoch(tmp_path, monkeypatch):
@@ -38,7 +39,8 @@ def test_what_a_run_measured_is_of_its_best_epoch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sweep.train, "main", run)
     monkeypatch.setattr(sweep, "load_run", lambda workdir: Run(None))
-    monkeypatch.setattr(sweep, "jacobian_mean", lambda params, key: np.eye(3))
+    monkeypatch.setattr(sweep, "variants_of", lambda model: ("log",))
+    monkeypatch.setattr(sweep, "mean_jacobian", lambda model, params, key, variant: np.eye(3))
     settings = {"dataset": "/a/corpus", "seed": 3, "inference_widths": (8, 8)}
     found = sweep.trained(settings, tmp_path, "test")
     assert found["settings"] == settings | {"dataset": "corpus"}

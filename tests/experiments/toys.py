@@ -8,6 +8,8 @@ import jax
 import numpy as np
 
 from dlgm_jax import init_params, jacobian_mean, load_run
+from dlgm_jax.features import reader
+from dlgm_jax.models.dlgm import dlgm
 from dlgm_jax.storage.checkpoints import Checkpoints
 from experiments.findings.model import Learned, cut_by
 from experiments.flags.config import Config
@@ -22,8 +24,10 @@ def learned(words=WORDS, *, label="toy", features="tfidf", vectors=None, log_vec
     """A model with lively weights whose Jacobian vectors are what they are told to be: random, and not alike."""
     params = init_params(KEY, len(words), latent_dim=3, generative_widths=(5,), inference_widths=(4,))
     params = jax.tree.map(lambda leaf: 6 * leaf, params)
-    run = SimpleNamespace(params=params, idf=np.linspace(1, 2, len(words)), vocabulary=tuple(words))
-    config = SimpleNamespace(features=features, K=3, name=label)
+    idf = np.linspace(1, 2, len(words))
+    model = dlgm(reader(features, idf), latent_dim=3)
+    run = SimpleNamespace(params=params, idf=idf, vocabulary=tuple(words), model=model)
+    config = SimpleNamespace(features=features, settings=SimpleNamespace(K=3), name=label)
     drawn = np.random.default_rng(seed).normal(size=(2, len(words), 3))
     given = [own if told is None else np.asarray(told, float) for own, told in zip(drawn, (vectors, log_vectors))]
     model = Learned(label, label, run, config, *given, KEY, jax.random.fold_in(KEY, 1), jax.random.fold_in(KEY, 2))
@@ -41,7 +45,7 @@ def asked(**own):
 def made(dataset, workdir, *, seed=0, K=3, scale=3):
     """A run whose model is where training would begin, but with livelier words."""
     sizes = {"K": K, "generative_widths": (8,), "inference_widths": (8,)}
-    config = Config(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, M=1, seed=seed, **sizes).resolved()
+    config = Config.of(dataset=str(dataset), valid_size=40, batch_size=50, eval_M=5, M=1, seed=seed, **sizes)
     assembly = assemble(config)
     init = jax.jit(partial(assembly.model.init, vocab_size=assembly.train.vocab_size))
     params = jax.tree.map(lambda leaf: scale * leaf, init(jax.random.key(seed)))

@@ -208,9 +208,9 @@ def test_a_folder_with_an_odd_name_and_words_beyond_ascii(command, nvdm_folder, 
 
 
 def test_given_widths_name_the_run():
-    assert Config(generative_widths=(), inference_widths=(50, 20)).resolved().name == "linear-M100-tfidf-q50x20"
-    assert Config(model=1, M=1, inference_widths=()).resolved().name == "1-M1-tfidf-qlinear"
-    assert Config(generative_widths=(200, 200)).resolved().name == "200x200-M100-tfidf"
+    assert Config.of(generative_widths=(), inference_widths=(50, 20)).name == "linear-M100-tfidf-q50x20"
+    assert Config.of(model=1, M=1, inference_widths=()).name == "1-M1-tfidf-qlinear"
+    assert Config.of(generative_widths=(200, 200)).name == "200x200-M100-tfidf"
 
 
 def test_only_the_first_epochs_refine_and_a_run_goes_on_as_it_would_have(command, nvdm_folder, tmp_path, monkeypatch):

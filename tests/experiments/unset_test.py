@@ -57,7 +57,7 @@ def test_what_keeps_from_overfitting_goes_by_the_tokens_of_a_word():
 @pytest.mark.parametrize("documents", [1, 2, 31, 100, 238, 1000, 3000, 9999, 10_001, 123_456, 1_000_000, 50_000_000])
 def test_any_size_has_settings_that_train(documents):
     sized = by_size(documents, 9, 9.0)
-    Config(**sized._asdict())  # raises for what is no setting
+    Config.of(**sized._asdict())  # raises for what is no setting
     assert 1 <= sized.valid_size < max(documents, 2)
     assert sized.epochs * -(-max(documents - sized.valid_size, 1) // sized.batch_size) >= FEWEST_STEPS
     assert sized.batch_size % 4 == 0
@@ -143,7 +143,7 @@ def test_flags_and_presets_win(tmp_path):
     assert config.epochs == by_size(238, 9, 9.0, 7).epochs
     paper = filled(f"--dataset={folder}", "--preset=paper", "--epochs=3")
     assert (paper.dataset, paper.chosen) == (None, "")
-    assert paper.config == Config(**PRESETS["paper"] | {"epochs": 3, "dataset": str(folder)}).resolved()
+    assert paper.config == Config.of(**PRESETS["paper"] | {"epochs": 3, "dataset": str(folder)})
 
 
 def test_the_named_corpora(monkeypatch):
@@ -152,7 +152,7 @@ def test_the_named_corpora(monkeypatch):
     assert Sized(*(getattr(config, name) for name in Sized._fields)) == TODAY
     monkeypatch.setitem(datasets.NAMED, "docstrings", lambda: pytest.fail("was read to find its settings"))
     first = filled("--model=3", "--M=100")
-    assert first.config == Config(**unset.DOCSTRINGS._asdict(), refined_epochs=5).resolved()
+    assert first.config == Config.of(**unset.DOCSTRINGS._asdict(), refined_epochs=5)
     assert "for this corpus: batch_size 50, " in first.chosen
     assert first.chosen.endswith(", refined_epochs 5")
     assert filled("--model=3", "--M=51").config.refined_epochs == 5

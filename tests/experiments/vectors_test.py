@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dlgm_jax import log_probs
 from dlgm_jax.errors import BadInput
 from dlgm_jax.introspection.spectrum import active_directions, directions, log_singular_values
 from experiments.findings import vectors
@@ -46,11 +47,11 @@ def test_frequent_words_come_first_with_and_without_the_corpus():
     frequencies = SimpleNamespace(train=SimpleNamespace(word_frequencies=lambda: np.array([3, 9, 1, 9, 2, 8])))
     assert learned(assembly=frequencies).frequent.tolist() == [1, 3, 5, 0, 4, 2]
     model = learned()
-    bias = model.run.params.theta.output.bias
-    model.run.params = model.run.params._replace(
-        theta=model.run.params.theta._replace(output=SimpleNamespace(bias=bias.at[4].set(5.0)))
-    )
+    theta = model.run.params.theta
+    bias = theta.output.bias.at[4].set(50.0)
+    model.run.params = model.run.params._replace(theta=theta._replace(output=theta.output._replace(bias=bias)))
     assert model.frequent[0] == 4
+    assert model.frequent.tolist() == np.argsort(-np.asarray(log_probs(model.run.params.theta, np.zeros(3)))).tolist()
 
 
 def test_neighbours_are_as_many_without_their_plurals():

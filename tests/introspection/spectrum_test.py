@@ -20,7 +20,7 @@ def test_directions_name_the_words_at_both_ends():
 def test_units_are_their_definitions():
     rng = np.random.default_rng(0)
     means, log_vars = rng.normal(size=(30, 3)) * [1, 0.01, 0.3], rng.normal(size=(30, 3)) * [0.5, 0.001, 0.5]
-    found = units(means, log_vars)
+    found = units(means, (means**2 + np.exp(log_vars) - 1 - log_vars) / 2)
     for k in range(3):
         one = [oracles.kl(means[d, [k]], log_vars[d, [k]]) for d in range(30)]
         np.testing.assert_allclose(found.kl[k], np.mean(one))
@@ -52,3 +52,5 @@ def test_no_word_stands_at_both_ends_and_empty_directions_are_left_out():
 def test_a_unit_is_active_from_a_variance_of_a_hundredth():
     means = np.sqrt([0.02, 0.009]) * np.array([[1.0, 1.0], [-1.0, -1.0]])
     assert units(means, np.zeros((2, 2))).active == 1
+    assert units(means).active == 1
+    assert units(means).dead == [1]

@@ -66,7 +66,7 @@ def fit(
         if validation:
             validation()
         value = perplexities[-(-int(params["w"]) // 3) - 1]
-        return Scores(4, 0, value + 1, value, value, value, 0.0, 0.0, 1)
+        return Scores(4, 0, value + 1, value, value, value, 0.0, 0.0, 1, -1.0, -1.0)
 
     state = State({"w": jnp.zeros(())}, {"m": jnp.zeros(())}, jnp.zeros((), jnp.int32))
     checkpoints, best = Checkpoints(folder / "checkpoints"), Checkpoints(folder / "best")
@@ -93,7 +93,7 @@ def fit(
 
 def test_the_best_epoch_is_kept(tmp_path):
     state, progress, watcher, best = fit(tmp_path, [9.0, 5.0, 7.0, 6.0], epochs=4)
-    assert progress == loop.Progress(epoch=4, best_epoch=2, best_perplexity=5.0)
+    assert progress == loop.Progress(epoch=4, best_epoch=2, best_loss=5.0)
     assert watcher.epochs == [(1, 9.0, -6.0), (2, 5.0, -6.0), (3, 7.0, -6.0), (4, 6.0, -6.0)]
     assert (watcher.steps, float(state.params["w"])) == (12, 12.0)
     params, _ = best.restore(2, jax.eval_shape(lambda: state.params))
@@ -105,7 +105,7 @@ def test_patience_stops_and_more_patience_goes_on(tmp_path):
     _, progress, watcher, _ = fit(tmp_path, perplexities, epochs=6, patience=2)
     assert (progress.epoch, len(watcher.epochs)) == (4, 4)
     _, progress, watcher, _ = fit(tmp_path, perplexities, epochs=6, patience=3)
-    assert progress == loop.Progress(epoch=6, best_epoch=5, best_perplexity=4.0)
+    assert progress == loop.Progress(epoch=6, best_epoch=5, best_loss=4.0)
     assert [epoch for epoch, *_ in watcher.epochs] == [5, 6]
 
 
@@ -134,7 +134,7 @@ def test_a_missing_best_is_noticed_before_training(tmp_path):
         fit(tmp_path, [9.0, 5.0], epochs=2)
 
 
-@pytest.mark.parametrize("values", [{"foo": 1}, [], None, {"epoch": "a", "best_epoch": 1, "best_perplexity": 2.0}, {}])
+@pytest.mark.parametrize("values", [{"foo": 1}, [], None, {"epoch": "a", "best_epoch": 1, "best_loss": 2.0}, {}])
 def test_damaged_progress_is_one_line(values):
     with pytest.raises(BadInput, match="here: expected the progress of a run"):
         loop.Progress.from_json(values, Path("here"))

@@ -33,7 +33,7 @@ def test_one_flipped_bit_in_any_file_of_the_newest_checkpoint_is_seen(tmp_path, 
         data[len(data) // 2] ^= 1 << number % 8
         path.write_bytes(data)
         _, progress, watcher, best = fit(folder, perplexities, epochs=2)
-        assert progress == loop.Progress(epoch=2, best_epoch=2, best_perplexity=5.0)
+        assert progress == loop.Progress(epoch=2, best_epoch=2, best_loss=5.0)
         assert [epoch for epoch, *_ in watcher.epochs] == [2], path
         assert len(watcher.damaged) == 1
         assert f"{newest}: expected a whole checkpoint, found" in watcher.damaged[0]

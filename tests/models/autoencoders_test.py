@@ -1,0 +1,158 @@
+"""Autoencoders against what is known in closed form: principal components, probabilistic PCA, SciPy's densities."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy import stats
+from scipy.linalg import subspace_angles
+
+from dlgm_jax import LatentModel
+from dlgm_jax.data import batches
+from dlgm_jax.evaluation import real_rows
+from dlgm_jax.features import reader
+from dlgm_jax.models import autoencoders, registry
+from dlgm_jax.types import Params
+from tests.conftest import as_corpus
+
+LINEAR = {"likelihood": "gaussian", "generative_widths": (), "inference_widths": ()}
+TRAINED = {"features": "counts", "batch_size": 64, "input_dropout": 0.0, "weight_decay": 0.0, "random_state": 0}
+V, K = 6, 2
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Rows around a plane in 6 dimensions, far from 0 in some columns."""
+    rng = np.random.default_rng(0)
+    directions = np.linalg.qr(rng.normal(size=(V, K)))[0] * [3.0, 1.5]
+    return rng.normal(size=(512, K)) @ directions.T + 0.3 * rng.normal(size=(512, V)) + np.arange(V)
+
+
+def model_of(name, read=lambda counts: counts, **settings):
+    entry = registry.entry(name)
+    small = {"K": 3, "generative_widths": (5,), "inference_widths": (4,), "likelihood": "gaussian"}
+    return entry.build(entry.made(small | settings), read)
+
+
+@pytest.mark.parametrize("widths", [(), (5,), (5, 4)])
+def test_the_gaussian_likelihood_is_that_of_scipy(x64, widths):
+    counts = np.random.default_rng(1).poisson(0.8, (7, 9))
+    idf = np.linspace(0.5, 2, 9)
+    model = model_of("vae", reader("tfidf", idf), generative_widths=widths)
+    params = model.init(jax.random.key(0), 9)
+    theta = params.theta._replace(log_var=jnp.array(-1.3), scale=jnp.array(0.2))
+    params = Params(jax.tree.map(lambda leaf: jnp.asarray(3 * leaf, jnp.float64), theta), params.phi)
+    (batch,) = batches.ordered_batches(as_corpus(counts), 7, sizes=batches.padded_sizes(7, as_corpus(counts)))
+    z = np.random.default_rng(2).normal(size=(7, 3))
+    found = model.log_likelihood(params, jnp.asarray(z), model.evidence(params, batch))
+    weighted = counts * idf
+    x = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
+    h = z
+    for layer in params.theta.hidden.layers:
+        h = np.maximum(h @ np.asarray(layer.weights) + np.asarray(layer.bias), 0)
+    mean = h @ np.asarray(params.theta.output.weights) + np.asarray(params.theta.output.bias)
+    expected = [stats.multivariate_normal(0.6 * m, 0.36 * np.exp(-3.9)).logpdf(row) for m, row in zip(mean, x)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)  # counts and features are float32
+
+
+def test_a_linear_vae_reaches_the_likelihood_of_probabilistic_pca(rows):
+    """Tipping & Bishop (1999, eq. 8): the variance is the mean of the eigenvalues that are left out."""
+    eigenvalues = np.sort(np.linalg.eigvalsh(np.cov(rows.T, bias=True)))[::-1]
+    variance = eigenvalues[K:].mean()
+    logs = np.log(eigenvalues[:K]).sum() + (V - K) * np.log(variance)
+    expected = -0.5 * (V * np.log(2 * np.pi) + logs + V)
+    one_gaussian = -0.5 * V * (np.log(2 * np.pi * eigenvalues.mean()) + 1)
+    how = TRAINED | {"max_iter": 300, "learning_rate": 0.02, "eval_samples": 200}
+    fitted = LatentModel("vae", K, settings=LINEAR, **how).fit(rows).set_params(learning_rate=0.001)
+    for _ in range(200):
+        fitted.partial_fit(rows)
+    bound = fitted.score(rows)
+    assert one_gaussian + 1 < expected - 0.03 < bound < expected + 0.01  # of 512 rows, 200 draws each
+    theta = fitted.params_.theta
+    np.testing.assert_allclose(theta.scale**2 * np.exp(theta.log_var), variance, rtol=0.1)
+
+
+def test_a_linear_autoencoder_spans_the_principal_components_and_its_jacobian_is_its_weights(rows):
+    fitted = LatentModel("ae", K, settings=LINEAR, max_iter=300, learning_rate=0.02, **TRAINED).fit(rows)
+    _, _, right = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    weights, bias = (fitted.params_.theta.scale * leaf for leaf in fitted.params_.theta.output)
+    assert subspace_angles(weights.T, right[:K].T).max() < 0.05
+    np.testing.assert_allclose(fitted.components_, weights, rtol=1e-5)
+    codes = fitted.transform(rows)
+    rebuilt = codes @ weights + bias
+    best = (rows - rows.mean(axis=0)) @ right[:K].T @ right[:K] + rows.mean(axis=0)
+    error, least = ((rows - rebuilt) ** 2).sum(), ((rows - best) ** 2).sum()
+    assert least * 0.999 < error < 1.05 * least
+
+
+def test_codes_are_points_without_kl_and_a_vae_of_counts_is_the_dlgm():
+    model = model_of("ae")
+    params = model.init(jax.random.key(0), 9)
+    code = model.family.start(3)._replace(mean=jnp.array([1.0, -2, 3]))
+    assert model.family.sample(code, jax.random.key(1)).tolist() == [1, -2, 3]
+    assert model.kl(params, code, code.mean) == 0
+    assert model.family.log_prob is None
+    counts, named = registry.entry("3"), registry.entry("vae")
+    made = named.made({"K": 3, "generative_widths": (5,), "inference_widths": (4,)})
+    ours, theirs = (one.build(made, reader("norm", None)).init(jax.random.key(2), 9) for one in (counts, named))
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), ours, theirs))
+
+
+def test_one_gaussian_for_all_rows_is_that_of_scipy(rows):
+    held = rows[:100]
+
+    def blocks(part):
+        return lambda: [scipy.sparse.csr_matrix(part[:60]), scipy.sparse.csr_matrix(part[60:])]
+
+    found = real_rows.one_gaussian(blocks(rows), {"all": blocks(rows), "held": blocks(held)})
+    variance = ((rows - rows.mean(axis=0)) ** 2).mean()
+    one = stats.multivariate_normal(rows.mean(axis=0), variance)
+    for name, part in (("all", rows), ("held", held)):
+        np.testing.assert_allclose(found[name], one.logpdf(part).mean(), rtol=1e-5)
+
+
+def test_a_model_of_real_rows_begins_at_their_mean_and_spread(rows):
+    known = real_rows.statistics(lambda: [scipy.sparse.csr_matrix(rows)])
+    model = model_of("vae")
+    params = model.adapted(model.init(jax.random.key(0), V), known)
+    np.testing.assert_allclose(params.theta.scale * params.theta.output.bias, rows.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(params.theta.scale**2, ((rows - rows.mean(axis=0)) ** 2).mean(), rtol=1e-4)
+
+
+def test_training_does_not_depend_on_the_unit_of_the_rows(rows):
+    """In another unit the log density of a row moves by V log scale, and nothing else does."""
+    how = TRAINED | {"max_iter": 40, "learning_rate": 0.005, "eval_samples": 50}
+    shape = LINEAR | {"generative_widths": (8,), "inference_widths": (8,)}
+    scores, scales = [], (0.001, 1.0, 1000.0)
+    for scale in scales:
+        fitted = LatentModel("vae", K, settings=shape, **how).fit(scale * rows)
+        scores.append(fitted.score(scale * rows) + V * np.log(scale))
+    np.testing.assert_allclose(scores, scores[1], atol=0.1)  # rounding takes 320 steps apart; a unit would by nats
+    assert scores[1] > -0.5 * V * (np.log(2 * np.pi * ((rows - rows.mean(axis=0)) ** 2).mean()) + 1) + 0.5
+
+
+def test_samples_of_real_rows_have_their_mean_and_spread(rows):
+    fitted = LatentModel("vae", K, settings=LINEAR, max_iter=150, learning_rate=0.02, **TRAINED).fit(rows)
+    drawn = fitted.sample(4000, random_state=1)
+    assert drawn.shape == (4000, V)
+    np.testing.assert_allclose(drawn.mean(axis=0), rows.mean(axis=0), atol=0.25)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(rows.T), atol=0.9)
+    assert np.linalg.norm(np.cov(drawn.T) - np.cov(rows.T)) < 0.2 * np.linalg.norm(np.cov(rows.T))
+
+
+def test_what_cannot_be_is_one_line(rows):
+    with pytest.raises(ValueError, match=r"settings: expected some of .*likelihood, found 'width'"):
+        LatentModel("vae", settings={"width": 3}).fit(rows)
+    with pytest.raises(ValueError, match="settings: likelihood: expected one of multinomial, gaussian, found 'normal'"):
+        LatentModel("vae", settings={"likelihood": "normal"}).fit(rows)
+    with pytest.raises(ValueError, match="model: expected 1, 3, ae, dae, vae, found 'vea'"):
+        LatentModel("vea").fit(rows)
+    with pytest.raises(ValueError, match="refiner: expected adam, found fisher"):
+        LatentModel("vae", settings=LINEAR, refiner="fisher", M=13, eval_M=13).fit(rows)
+    with pytest.raises(ValueError, match="Negative values"):
+        LatentModel("vae").fit(-rows)
+    fitted = LatentModel("ae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows)
+    with pytest.raises(ValueError, match="perplexity: expected a model of counts, found one of real rows"):
+        fitted.perplexity(rows)
+    assert autoencoders.LIKELIHOODS == ("multinomial", "gaussian")
