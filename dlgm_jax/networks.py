@@ -78,10 +78,3 @@ def latent_dim(decoder: Decoder) -> int:
 def vocab_size(decoder: Decoder) -> int:
     """V, read off the parameters."""
     return decoder.output.weights.shape[1]
-
-
-def hidden_share(latent_dim: int, widths: Sequence[int], vocab_size: int) -> float:
-    """The share of the hidden layers in the products of a decoder of these sizes."""
-    sizes = (latent_dim, *widths)
-    hidden = sum(a * b for a, b in pairwise(sizes))
-    return hidden / (hidden + sizes[-1] * vocab_size)

@@ -9,7 +9,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -24,8 +24,10 @@ from dlgm_jax.evaluation.scoring import Scores
 from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.introspection.spectrum import active_directions, log_singular_values
 from dlgm_jax.learning import loop
+from dlgm_jax.learning.steps import State
 from dlgm_jax.storage.checkpoints import Checkpoints
 from dlgm_jax.storage.restore import restore
+from dlgm_jax.types import Params
 from experiments.flags.command import Command, parse, run_main
 from experiments.flags.unset import filled, workdir_of
 from experiments.report import tables
@@ -67,9 +69,7 @@ def main(argv: list[str]) -> None:
     most_skips, splits = check(command)
     prepare_runtime()
     hosts.join(command)
-    jax.devices()  # raises before the corpus is read where JAX cannot start
-    if not (command.own["dry_run"] or (workdir / "report.txt").exists()):
-        folder.check_place(workdir)
+    check_machine(command, workdir)
     config, dataset, chosen = filled(command, workdir)
     choose_precision(config.precision)
     mesh = meshes.mesh(command.own["mesh"], config.batch_size)
@@ -107,65 +107,95 @@ def run(
     """Trains, scores on the splits and reports, from the last checkpoint on; `chosen` says which settings no flag gave.
     Raises Stopped.
     """
-    config = assembly.config
-    notes = []
-    if hosts.first():
-        folder.claim(workdir, assembly)
-        notes += filter(None, [folder.moved(workdir, config)])
-    meshes.together("claimed")
-
-    checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
-    like = assembly.shapes()
-    state, progress, damaged = restore(like, checkpoints, best)
-    metrics = folder.Metrics(workdir)
-    splits = splits + [split for split in ("test", "train") if split not in splits and metrics.read(split)]
-    if hosts.first():
-        metrics.rewind(progress.epoch)
-        folder.settle(workdir, config)
-    for note in notes + [f"{line}; an older one is taken" for line in damaged]:
-        print(f"Note: {note}.")
-    print(first_line(assembly, workdir, progress, chosen), end="", flush=True)  # the time is found by some steps
-    parts = None
-    try:
-        if not progress.finished(config.epochs, config.patience):
-            parts = expected(assembly, splits, pauses.stop)
-            print(f"; about {spelled(of_training(assembly, parts, progress) + parts.closing)}", end="")
-    finally:
-        print(flush=True)
-
+    begun = begin(assembly, workdir, splits, chosen)
+    parts = foretold(assembly, begun, pauses)
     score = assembly.score_with(watched=pauses.watched)
-    with Bar(assembly, progress, metrics, parts) as bar:
-        state, progress = loop.fit(
-            assembly.init_state() if state is None else state,
-            progress,
+    with Bar(assembly, begun.progress, begun.metrics, parts) as bar:
+        _, progress = loop.fit(
+            assembly.init_state() if begun.state is None else begun.state,
+            begun.progress,
             steps=assembly.training_steps(),
             batches=assembly.training_batches,
             validate=lambda params: score(params, "validation"),
             key=assembly.key(TRAIN),
-            epochs=config.epochs,
-            patience=config.patience,
-            checkpoints=checkpoints,
-            best=best,
+            epochs=assembly.config.epochs,
+            patience=assembly.config.patience,
+            checkpoints=begun.checkpoints,
+            best=begun.best,
             watcher=bar,
             pauses=pauses,
             most_skips=most_skips,
             names=assembly.names,
         )
+    params, _ = begun.best.restore(progress.best_epoch, assembly.shapes().params)
+    scores = closing_scores(assembly, params, progress, begun.splits, pauses)
+    params, model = meshes.whole(params), assembly.model
+    if hosts.first():
+        jacobian = mean_jacobian(model, params, assembly.key(INTROSPECT), variant=variants_of(model)[0])
+        report(assembly, np.asarray(jacobian), scores, begun.metrics, progress, workdir)
 
-    params, _ = best.restore(progress.best_epoch, like.params)
-    if assembly.tighter_at_the_end:
-        score = assembly.score_with(at_the_end=True, watched=pauses.watched)
+
+class Begun(NamedTuple):
+    """A run before its next step."""
+
+    state: State | None  # None: not a step was taken
+    progress: loop.Progress
+    checkpoints: Checkpoints
+    best: Checkpoints
+    metrics: folder.Metrics
+    splits: list[str]  # that are scored at the end
+
+
+def begin(assembly: Assembly, workdir: Path, splits: list[str], chosen: str) -> Begun:
+    """Makes the folder of a run, or finds what is there and goes back to its last whole checkpoint; prints the first
+    line but for the time.
+    """
+    notes = []
+    if hosts.first():
+        folder.claim(workdir, assembly)
+        notes += filter(None, [folder.moved(workdir, assembly.config)])
+    meshes.together("claimed")
+    checkpoints, best = Checkpoints(workdir / "checkpoints"), Checkpoints(workdir / "best", kept=4)
+    state, progress, damaged = restore(assembly.shapes(), checkpoints, best)
+    metrics = folder.Metrics(workdir)
+    splits = splits + [split for split in ("test", "train") if split not in splits and metrics.read(split)]
+    if hosts.first():
+        metrics.rewind(progress.epoch)
+        folder.settle(workdir, assembly.config)
+    for note in notes + [f"{line}; an older one is taken" for line in damaged]:
+        print(f"Note: {note}.")
+    print(first_line(assembly, workdir, progress, chosen), end="", flush=True)  # the time is found by some steps
+    return Begun(state, progress, checkpoints, best, metrics, splits)
+
+
+def foretold(assembly: Assembly, begun: Begun, pauses: Pauses) -> Seconds | None:
+    """The time of the parts of a run, and the end of its first line; None where nothing is trained any more. Raises
+    Stopped.
+    """
+    config, progress, parts = assembly.config, begun.progress, None
+    try:
+        if not progress.finished(config.epochs, config.patience):
+            parts = expected(assembly, begun.splits, pauses.stop)
+            print(f"; about {spelled(of_training(assembly, parts, progress) + parts.closing)}", end="")
+    finally:
+        print(flush=True)
+    return parts
+
+
+def closing_scores(
+    assembly: Assembly, params: Params, progress: loop.Progress, splits: list[str], pauses: Pauses
+) -> dict[str, Scores]:
+    """Scores of the best epoch on the splits, with the tighter bounds that are asked for. Raises Stopped."""
+    score = assembly.score_with(at_the_end=True, watched=pauses.watched)
     print(f"Scoring the best epoch, {progress.best_epoch}, on {', '.join(splits)} ...", flush=True)
-    scores = {split: score(params, split) for split in splits}
-    params = meshes.whole(params)
-    if not hosts.first():
-        return
-    for split in splits[1:]:
-        metrics.append(split, progress.best_epoch, scores[split])
+    return {split: score(params, split) for split in splits}
 
-    text = introspection_report(assembly, params, scores, metrics, progress, workdir)
-    folder.write_whole(workdir / "report.txt", text)
-    print(text, end="")
+
+def check_machine(command: Command, workdir: Path) -> None:
+    """Raises BadInput where a run cannot be kept, and what JAX raises where it cannot start."""
+    jax.devices()
+    if not (command.own["dry_run"] or (workdir / "report.txt").exists()):
+        folder.check_place(workdir)
 
 
 def check(command: Command) -> tuple[int, list[str]]:
@@ -203,31 +233,43 @@ def first_line(assembly: Assembly, workdir: Path, progress: loop.Progress, chose
     )
 
 
-def introspection_report(assembly, params, scores, metrics, progress, workdir) -> str:
-    """The closing tables, with curves.png drawn beside them."""
-    config = assembly.config
-    model, variant = assembly.model, variants_of(assembly.model)[0]
-    jacobian = np.asarray(mean_jacobian(model, params, assembly.key(INTROSPECT), variant=variant))
-    spectrum = log_singular_values(jacobian)
+def report(
+    assembly: Assembly,
+    jacobian: np.ndarray,
+    scores: dict[str, Scores],
+    metrics: folder.Metrics,
+    progress: loop.Progress,
+    workdir: Path,
+) -> None:
+    """Prints the closing tables and keeps them, the scores among the metrics, and draws curves.png beside them."""
+    for split in (split for split in scores if split != "validation"):
+        metrics.append(split, progress.best_epoch, scores[split])
+    config, variant, spectrum = assembly.config, variants_of(assembly.model)[0], log_singular_values(jacobian)
     plot_curves(
         workdir / "curves.png",
         metrics.read("validation"),
         spectrum,
         progress.best_epoch,
         f"{config.name} on {in_utf8(Path(config.dataset))}",
-        of_words=model.of_words,
+        of_words=assembly.model.of_words,
         variant=variant,
+    )
+    used = (
+        f"uses {active_directions(spectrum)} of {quantity(len(spectrum), 'direction')} (log singular values above 0)"
+        if assembly.model.of_words
+        else f"has log singular values from {spectrum[0]:.2f} down to {spectrum[-1]:.2f}"
     )
     parts = [
         f"{config.name}, best epoch {progress.best_epoch} of {progress.epoch}",
         scores_beside_baseline(assembly, scores),
-        f"J_mean^{variant} uses {active_directions(spectrum)} of {quantity(jacobian.shape[1], 'direction')} "
-        "(log singular values above 0).",
+        f"J_mean^{variant} {used}.",
         tables.neighbour_table(jacobian, assembly.train.vocabulary, frequent_words(assembly), variant),
         f"Results are in {workdir}/ (curves.png, metrics.jsonl, best/). Next: look at curves.png; score again with\n"
         f"python -m experiments.evaluate --workdir={workdir}; train on with a larger --epochs.",
     ]
-    return "\n\n".join(parts) + "\n"
+    text = "\n\n".join(parts) + "\n"
+    folder.write_whole(workdir / "report.txt", text)
+    print(text, end="")
 
 
 def scores_beside_baseline(assembly: Assembly, scores: dict[str, Scores]) -> str:

@@ -98,8 +98,7 @@ def mean_jacobian(
     Other decoders are differentiated draw by draw. Raises ValueError as the others do, and for a variant that the model
     does not have (`variants_of`).
     """
-    if variant not in variants_of(model):
-        raise ValueError(f"variant is one of {', '.join(variants_of(model))} for this model; found {variant!r}")
+    _check_variant(variant, num_samples, variants_of(model))
     draw, of = (model.prior, params) if psi is None else (model.family.sample, psi)
     how = {"draw": draw, "num_samples": num_samples, "variant": variant}
     if model.decoder:
@@ -115,7 +114,6 @@ def _of_decoder(params, of, key, ids, *, decoder, draw, num_samples: int, varian
 
 @partial(jax.jit, static_argnames=("potentials_of", "log_probs_of", "draw", "num_samples", "variant"))
 def _by_draws(params, of, key, ids, *, potentials_of, log_probs_of, draw, num_samples: int, variant: str) -> Array:
-    _check_variant(variant, num_samples)
     pick = _whole if ids is None else partial(_columns, ids=_checked(ids))
     outputs = {"pot": potentials_of, "log": log_probs_of, "prob": lambda *z: jnp.exp(log_probs_of(*z))}[variant]
 
@@ -264,8 +262,8 @@ def _prob(theta: Decoder, weights: Array, z: Array, *, pick) -> Array:
     return jax.lax.scan(add, total, (mu, _hidden_jacobians(theta.hidden, z)))[0]
 
 
-def _check_variant(variant: str, num_samples: int = 1) -> None:
-    if variant not in VARIANTS:
-        raise ValueError(f"variant is one of {', '.join(VARIANTS)}; found {variant!r}")
+def _check_variant(variant: str, num_samples: int = 1, variants: tuple[str, ...] = VARIANTS) -> None:
+    if variant not in variants:
+        raise ValueError(f"variant is one of {', '.join(variants)}; found {variant!r}")
     if num_samples < 1:
         raise ValueError(f"num_samples is at least 1; found {num_samples}")

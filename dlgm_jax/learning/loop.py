@@ -1,7 +1,8 @@
 """The run: epochs, validation, early stopping, checkpoints."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from dlgm_jax.learning.steps import Info, State
 from dlgm_jax.types import Array, Batch, Params
 
 Step = Callable[[State, Batch, Array], tuple[State, Info]]
+NO_CHECKPOINT = "there is no checkpoint yet"
 NAMED = 5  # documents of a batch, or arrays, that a message names
 
 
@@ -184,47 +186,68 @@ def fit(
     if nothing had happened.
     """
 
-    def save() -> None:
-        checkpoints.save(int(state.step) + progress.epoch, state, asdict(progress))
-
-    while not progress.finished(epochs, patience):
-        epoch = progress.epoch + 1
-        turn = Pass(state, progress, step=steps(epoch), key=jax.random.fold_in(key, epoch), watcher=watcher, **how)
-        try:
-            for batch in batches(epoch, progress.batches):
-                turn.take(batch)
-                stop = pauses.stop()
-                if stop or pauses.save():
-                    state, progress = turn.settle()
-                    if stop:
-                        raise Stopped
-                    save()
-            state, progress = turn.settle()
-            scores = _validated(state, validate)
-        except NonFinite as error:
-            checkpoints.wait()
-            last = checkpoints.latest()
-            good = (
-                f"the last good checkpoint is {checkpoints.folder / str(last)}"
-                if last
-                else "there is no checkpoint yet"
-            )
-            raise NonFinite(f"epoch {epoch}: {error}; {good}") from error
-        except Stopped as stopped:
-            save()
-            checkpoints.wait()
-            raise Stopped(f"in epoch {epoch}, after step {int(state.step)}") from stopped
-        bound = progress.elbo_per_word
-        progress = replace(progress, epoch=epoch, batches=0, elbo=0.0, words=0.0)
-        if scores.loss < progress.best_loss:
-            progress = replace(progress, best_epoch=epoch, best_loss=scores.loss)
-            checkpoints.wait()  # so that `best` is never more than one epoch ahead
-            best.save(epoch, state.params, asdict(progress))
+    course = _Course(state, progress, checkpoints, best)
+    while not course.progress.finished(epochs, patience):
+        epoch = course.progress.epoch + 1
+        epoch_key = jax.random.fold_in(key, epoch)
+        turn = Pass(course.state, course.progress, step=steps(epoch), key=epoch_key, watcher=watcher, **how)
+        with course.explained(epoch):
+            course.follow(turn, batches(epoch, course.progress.batches), pauses)
+            scores = _validated(course.state, validate)
+        bound = course.progress.elbo_per_word
+        course.end(epoch, scores)
         watcher.validated(epoch, scores, bound)
         best.wait()
-        save()
+        course.save()
     checkpoints.wait()
-    return state, progress
+    return course.state, course.progress
+
+
+class _Course:
+    """Where a run is, and the folders that keep it."""
+
+    def __init__(self, state: State, progress: Progress, checkpoints: Checkpoints, best: Checkpoints):
+        self.state, self.progress, self._checkpoints, self._best = state, progress, checkpoints, best
+
+    def save(self) -> None:
+        """Begins to write a checkpoint."""
+        number = int(self.state.step) + self.progress.epoch
+        self._checkpoints.save(number, self.state, asdict(self.progress))
+
+    def follow(self, turn: Pass, batches: Iterable[Batch], pauses: Pauses) -> None:
+        """Takes a step for each batch, and saves where `pauses` ask for it. Raises NonFinite and Stopped."""
+        for batch in batches:
+            turn.take(batch)
+            stop = pauses.stop()
+            if stop or pauses.save():
+                self.state, self.progress = turn.settle()
+                if stop:
+                    raise Stopped
+                self.save()
+        self.state, self.progress = turn.settle()
+
+    def end(self, epoch: int, scores: Scores) -> None:
+        """Counts an epoch, and keeps its model where its scores are the best so far."""
+        self.progress = replace(self.progress, epoch=epoch, batches=0, elbo=0.0, words=0.0)
+        if scores.loss < self.progress.best_loss:
+            self.progress = replace(self.progress, best_epoch=epoch, best_loss=scores.loss)
+            self._checkpoints.wait()  # so that `best` is never more than one epoch ahead
+            self._best.save(epoch, self.state.params, asdict(self.progress))
+
+    @contextmanager
+    def explained(self, epoch: int) -> Iterator[None]:
+        """Says in which epoch a run came to nothing, or was stopped; the latter saves first."""
+        try:
+            yield
+        except NonFinite as error:
+            self._checkpoints.wait()
+            last = self._checkpoints.latest()
+            good = f"the last good checkpoint is {self._checkpoints.folder / str(last)}" if last else NO_CHECKPOINT
+            raise NonFinite(f"epoch {epoch}: {error}; {good}") from error
+        except Stopped as stopped:
+            self.save()
+            self._checkpoints.wait()
+            raise Stopped(f"in epoch {epoch}, after step {int(self.state.step)}") from stopped
 
 
 def not_finite(info: Info, batch: Batch, names: Callable[[np.ndarray], Sequence[str]]) -> str:

@@ -115,12 +115,9 @@ def algorithm1(
         step_key = jax.random.fold_in(jax.random.fold_in(key, len(keys)), count)
         update = alternating if refinement.num_steps else joint
         found = update(params, moments, features, batch, keys, weight, step_key)
-        elbo = summed(jnp.sum(found.bounds), data)
-        finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), found.gradients, found.params)
-        whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
-        params, moments = _where(whole, (found.params, found.moments), (params, moments))
-        words = batch.length if model.of_words else batch.mask
-        info = Info(elbo, summed(jnp.sum(words), data), whole, gathered(found.bounds, data), finite)
+        words = summed(jnp.sum(batch.length if model.of_words else batch.mask), data)
+        info = _seen(found, words, data, vocab)
+        params, moments = _where(info.whole, (found.params, found.moments), (params, moments))
         return State(params, moments, count + 1), info
 
     return meshes.over(mesh, step, model.word_axis, gives=lambda share: (share, P()), donate_argnums=0)
@@ -176,6 +173,14 @@ def batch_loss(
 def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) -> optax.GradientTransformation:
     """Adam for theta and phi, with decoupled weight decay on matrices (not on biases)."""
     return optax.adamw(learning_rate, weight_decay=weight_decay, mask=partial(jax.tree.map, _is_matrix))
+
+
+def _seen(found: Climbed, words: Array, data: str | None, vocab: str | None) -> Info:
+    """What a step saw: its bounds, and whether all that it found is finite."""
+    elbo = summed(jnp.sum(found.bounds), data)
+    finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), found.gradients, found.params)
+    whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()
+    return Info(elbo, words, whole, gathered(found.bounds, data), finite)
 
 
 def _all_finite(gradient: Array, parameter: Array) -> Array:

@@ -7,6 +7,7 @@ functions for flat batches.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -284,11 +285,7 @@ def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **siz
         potentials=lambda params, z: potentials(params.theta, z),
         log_probs=lambda params, z: log_probs(params.theta, z),
         word_axis=partial(_word_axis, deep=bool(sizes.get("inference_widths", True))),
-        linear=LinearSoftmax(
-            of_theta(token_information),
-            of_theta(curvature),
-            partial(networks.hidden_share, sizes.get("latent_dim", 100), sizes.get("generative_widths", (400, 400))),
-        ),
+        linear=LinearSoftmax(of_theta(token_information), of_theta(curvature), partial(_hidden_share, **sizes)),
         unit_kl=lambda params, psi: gaussian.unit_kl(psi),
         decoder=decoder,
     )
@@ -307,6 +304,15 @@ def _word_axis(path: tuple[str, ...], *, deep: bool) -> int | None:
         return 0
     firsts = [("0", "weights")] if deep else [("mean", "weights"), ("log_var", "weights")]
     return 0 if "phi" in path and path[-2:] in firsts else None
+
+
+def _hidden_share(
+    vocab_size: int, *, latent_dim: int = 100, generative_widths: Sequence[int] = (400, 400), **_
+) -> float:
+    """The share of the hidden layers in the products of log p(x|z)."""
+    sizes = (latent_dim, *generative_widths)
+    hidden = sum(a * b for a, b in pairwise(sizes))
+    return hidden / (hidden + sizes[-1] * vocab_size)
 
 
 def _log_likelihood(theta, evidence, z):

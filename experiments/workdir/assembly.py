@@ -215,6 +215,15 @@ def assemble(
     Raises BadInput.
     """
     dataset = dataset or datasets.load(config.dataset)
+    splits = splits_of(config, dataset)
+    meshes.check(mesh, config.batch_size, splits["train"].vocab_size)
+    idf = idf_of(config, splits["train"]) if idf is None else checked_idf(config, splits["train"], idf)
+    model = build_model(config, idf, vocab_axis=meshes.axis(mesh, VOCAB))
+    return Assembly(config, splits, dataset.origin, dataset.remark, idf, model, mesh)
+
+
+def splits_of(config: Config, dataset: datasets.Dataset) -> dict[str, Documents]:
+    """The documents of train, validation and test. Raises BadInput for a split without words."""
     train, validation = dataset.train, dataset.validation
     if validation is None:
         train, validation = split_validation(train, config.valid_size, config.seed)
@@ -222,39 +231,36 @@ def assemble(
     for split, corpus in splits.items():
         if not corpus.lengths.any():
             raise BadInput(f"{config.dataset}: expected words in the {split} documents, found only empty ones")
-    meshes.check(mesh, config.batch_size, train.vocab_size)
-    vocab_axis = meshes.axis(mesh, VOCAB)
-    if idf is None:
-        idf = np.asarray(features.idf_for(config.features, train.document_frequencies(), train.num_documents))
-    elif idf.shape != (train.vocab_size,):
+    return splits
+
+
+def idf_of(config: Config, train: Documents) -> np.ndarray:
+    """Inverse document frequencies [V] of the training split, in the form that --features means."""
+    return np.asarray(features.idf_for(config.features, train.document_frequencies(), train.num_documents))
+
+
+def checked_idf(config: Config, train: Documents, idf: np.ndarray) -> np.ndarray:
+    """The idf [V] of a run. Raises BadInput where the corpus has another number of words."""
+    if idf.shape != (train.vocab_size,):
         raise BadInput(
             f"{config.dataset}: expected the {quantity(len(idf), 'word')} of the run, found {train.vocab_size}"
         )
-    model = build_model(config, idf, vocab_axis=vocab_axis)
-    if vocab_axis and model.word_axis is None:
-        raise BadInput(f"--mesh: expected no {VOCAB} axis, since --model={config.model} is not cut along words")
-    return Assembly(
-        config=config,
-        splits=splits,
-        origin=dataset.origin,
-        remark=dataset.remark,
-        idf=idf,
-        model=model,
-        mesh=mesh,
-    )
+    return idf
 
 
 def build_model(config: Config, idf: np.ndarray, *, vocab_axis: str | None = None) -> Model:
     """The model that a config means, reading features by `idf` [V]. Raises BadInput for what the model cannot do."""
     read = features.reader(config.features, idf, vocab_axis=vocab_axis)
     model = config.entry.build(config.settings, read, vocab_axis=vocab_axis)
-    check_able(model, config)
+    check_able(model, config, vocab_axis)
     return model
 
 
-def check_able(model: Model, config: Config) -> None:
+def check_able(model: Model, config: Config, vocab_axis: str | None = None) -> None:
     """Raises BadInput for settings that take what the model does not have."""
     name = "this model" if config.model is None else f"--model={config.model}"
+    if vocab_axis and model.word_axis is None:
+        raise BadInput(f"--mesh: expected no {VOCAB} axis, since {name} is not cut along words, found one")
     fisher = {"refiner": config.M > 1 and config.refiner, "eval_refiner": config.eval_M > 1 and config.eval_refiner}
     for flag in (flag for flag, refiner in fisher.items() if refiner == "fisher"):
         if model.linear is None:
