@@ -57,13 +57,9 @@ class Scores:
     active_units: int  # latent dimensions whose refined posterior mean varies by more than 0.01 (Burda et al.)
     bound: float  # the mean ELBO at the network's guess, nats a document
     bound_refined: float
+    loss: float  # the best epoch's is lowest: refined perplexity, of real rows minus nats a row, with training's beta
     perplexity_importance_weighted: float | None = None
     perplexity_full_covariance: float | None = None
-
-    @property
-    def loss(self) -> float:
-        """What is lower for a better epoch: the refined perplexity, or for real rows minus the refined bound."""
-        return -self.bound_refined if np.isnan(self.perplexity_refined) else self.perplexity_refined
 
 
 @dataclass(frozen=True)
@@ -163,12 +159,14 @@ def score_corpus(
     key: Array,
     *,
     of_words: bool = True,
+    beta: float = 1.0,
 ) -> Scores:
     """Scores of all documents of `batches`, summed in float64 on the host; rows that are not `of_words` are real.
 
-    Raises NonFinite when anything is NaN or infinite.
+    Bounds have a KL of weight 1; `beta`, its weight in training, is that of the loss. Raises NonFinite when anything is
+    NaN or infinite.
     """
-    return _summary(*document_scores(score, params, batches, key), of_words)
+    return _summary(*document_scores(score, params, batches, key), of_words, beta)
 
 
 def document_scores(
@@ -196,12 +194,13 @@ def check_finite(what: str, scores: Any) -> None:
                 raise NonFinite(f"{what}: {name} of {bad.sum()} of {len(bad)} documents is not finite")
 
 
-def _summary(scores: DocumentScores, lengths: np.ndarray, of_words: bool = True) -> Scores:
+def _summary(scores: DocumentScores, lengths: np.ndarray, of_words: bool = True, beta: float = 1.0) -> Scores:
     check_finite("scoring", scores)
     empty, lengths = (
         int(np.sum(lengths == 0)),
         lengths if of_words else np.zeros_like(lengths),
     )  # no words, no perplexity
+    weighed = scores.elbo_refined + (1 - beta) * scores.kl_refined
     asked = {"importance_weighted": scores.importance_weighted, "full_covariance": scores.full_covariance}
     return Scores(
         documents=len(lengths),
@@ -212,6 +211,7 @@ def _summary(scores: DocumentScores, lengths: np.ndarray, of_words: bool = True)
         corpus_perplexity_refined=corpus_perplexity(scores.elbo_refined, lengths),
         kl=float(scores.kl.mean()),
         kl_refined=float(scores.kl_refined.mean()),
+        loss=perplexity(weighed, lengths) if of_words else float(-weighed.mean()),
         bound=float(scores.elbo.mean()),
         bound_refined=float(scores.elbo_refined.mean()),
         active_units=int(np.sum(scores.mean_refined.var(axis=0) > ACTIVE_VARIANCE)),

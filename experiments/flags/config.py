@@ -44,7 +44,9 @@ class Config:
         0.003, "Adam's rate for the generative model and the inference network", "above_zero"
     )
     schedule: str = setting("constant", "of the learning rate: constant, or cosine down to a hundredth", "schedule")
-    beta: float = setting(1.0, "weight of the KL in training (beta-VAE); scores have weight 1", "not_negative")
+    beta: float = setting(
+        1.0, "weight of the KL in training (beta-VAE) and for the best epoch; scores have 1", "not_negative"
+    )
     kl_anneal_steps: int = setting(0, "steps over which the weight of the KL grows from 0 to --beta", "natural")
     input_dropout: float = setting(0.0, "share of a document's words that the inference network misses", "share")
     weight_decay: float = setting(0.0, "decoupled weight decay of matrices", "not_negative")

@@ -250,9 +250,15 @@ def trained(settings: dict[str, Any], workdir: Path, score: str) -> Figures:
 
 
 def best_of(curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """The epoch of lowest refined perplexity; of real rows, whose perplexities are null, of the highest bound."""
-    of_words = any(line["perplexity_refined"] is not None for line in curve)
-    return min(curve, key=lambda line: (line["perplexity_refined"] or math.inf) if of_words else -line["bound_refined"])
+    """The epoch of lowest validation loss, which is infinite where it is null; older runs have their refined perplexity
+    in its place.
+    """
+
+    def loss(line: dict[str, Any]) -> float:
+        found = line.get("loss", line["perplexity_refined"])
+        return math.inf if found is None else found
+
+    return min(curve, key=loss)
 
 
 def both(line: dict[str, Any], name: str = "perplexity") -> list[float | None]:

@@ -157,7 +157,8 @@ class Assembly:
         def score_split(params: Params, split: str) -> scoring.Scores:
             ordered = self._ahead(batches.ordered_batches, self.splits[split])
             key = jax.random.fold_in(self.key(SCORE), list(self.splits).index(split))
-            return scoring.score_corpus(score, params, watched(ordered), key, of_words=self.model.of_words)
+            how = {"of_words": self.model.of_words, "beta": self.config.beta}
+            return scoring.score_corpus(score, params, watched(ordered), key, **how)
 
         return score_split
 

@@ -199,3 +199,19 @@ def test_nothing_that_is_not_finite_passes():
         values[1] = np.nan
         with pytest.raises(NonFinite, match=f"{name} of 1 of 3 documents"):
             scoring._summary(fine._replace(**{name: values}), lengths)
+
+
+def test_the_loss_weighs_the_kl_as_training_did_and_bounds_do_not():
+    rng = np.random.default_rng(0)
+    elbo, kl, lengths = -rng.uniform(50, 90, 7), rng.uniform(1, 9, 7), rng.integers(5, 20, 7).astype(float)
+    of = scoring.DocumentScores(elbo, elbo + 1, kl, kl + 1, rng.normal(size=(7, 2)), np.zeros((7, 2)), None, None)
+    for beta in (0.0, 0.25, 1.0, 4.0):
+        found = scoring._summary(of, lengths, True, beta)
+        expected = np.mean([(bound + 1 + k + 1 - beta * (k + 1)) / n for bound, k, n in zip(elbo, kl, lengths)])
+        np.testing.assert_allclose(np.log(found.loss), -expected)
+        np.testing.assert_allclose(np.log(found.perplexity_refined), -np.mean((elbo + 1) / lengths))
+        rows = scoring._summary(of, lengths, False, beta)
+        np.testing.assert_allclose(rows.loss, -np.mean(elbo + 1 + (1 - beta) * (kl + 1)))
+        assert np.isnan(rows.perplexity)
+        assert rows.bound_refined == np.mean(elbo + 1)
+    assert scoring._summary(of, lengths).loss == scoring._summary(of, lengths).perplexity_refined

@@ -51,8 +51,10 @@ def test_beta_is_all_that_differs_among_the_variational_ones():
     assert all(row.settings["K"] == 7 for row in counts + real)
 
 
-def test_the_best_epoch_of_real_rows_is_that_of_the_highest_bound():
-    real = [{"perplexity_refined": None, "bound_refined": bound} for bound in (3.0, 5.0, 4.0)]
-    assert best_of(real)["bound_refined"] == 5
-    words = [{"perplexity_refined": value, "bound_refined": -1.0} for value in (None, 9.0, 8.0)]
-    assert best_of(words)["perplexity_refined"] == 8
+def test_the_best_epoch_is_that_of_the_lowest_loss():
+    real = [{"perplexity_refined": None, "loss": -bound} for bound in (3.0, 5.0, 4.0)]
+    assert best_of(real)["loss"] == -5
+    words = [{"perplexity_refined": value, "loss": value} for value in (None, 9.0, 8.0)]
+    assert best_of(words)["loss"] == 8
+    older = [{"perplexity_refined": value} for value in (None, 9.0, 8.0)]
+    assert best_of(older)["perplexity_refined"] == 8

@@ -145,7 +145,7 @@ def test_the_bar_goes_by_expected_seconds(nvdm_folder):
     """With steps of a hundredth of the time after the first epoch, most is done when that is over."""
     assembly = assemble(Config.of(dataset=str(nvdm_folder), **SIZES, M=4, refined_epochs=1, epochs=5))
     metrics = SimpleNamespace(append=lambda *arguments, **more: None)
-    scores = SimpleNamespace(perplexity=2.0, perplexity_refined=1.0)
+    scores = SimpleNamespace(perplexity=2.0, perplexity_refined=1.0, loss=1.0)
     with train.Bar(assembly, Progress(), metrics, Seconds(1.0, 0.01, 0.5, 9.0)) as bar:
         assert bar.total == pytest.approx(8 + 4 * 0.08 + 5 * 0.5)
         for epoch in range(1, 6):

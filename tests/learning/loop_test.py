@@ -66,7 +66,7 @@ def fit(
         if validation:
             validation()
         value = perplexities[-(-int(params["w"]) // 3) - 1]
-        return Scores(4, 0, value + 1, value, value, value, 0.0, 0.0, 1, -1.0, -1.0)
+        return Scores(4, 0, value + 1, value, value, value, 0.0, 0.0, 1, -1.0, -1.0, value)
 
     state = State({"w": jnp.zeros(())}, {"m": jnp.zeros(())}, jnp.zeros((), jnp.int32))
     checkpoints, best = Checkpoints(folder / "checkpoints"), Checkpoints(folder / "best")
