@@ -59,7 +59,7 @@ class RowStatistics(NamedTuple):
     """Statistics of the training rows that the inference network reads."""
 
     mean: AnyArray  # [V]
-    variance: AnyArray  # [], of the entries about their columns' means
+    spread: AnyArray  # [], standard deviation of the entries about their columns' means
 
 
 class Csr(NamedTuple):

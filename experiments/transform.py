@@ -105,7 +105,7 @@ def main(argv: list[str]) -> None:
         found = transformed(run, config, documents(opened, run, workdir), model)
     output.parent.mkdir(parents=True, exist_ok=True)
     write(output, found)
-    print(summary(found))
+    print(summary(found, bounded=model.family.log_prob is not None))
     print(f"The posteriors are in {output}. Next: load them by column, or look at them with experiments.introspect.")
 
 
@@ -207,12 +207,13 @@ def _joined(columns: tuple) -> Any:
     return list(chain(*columns)) if isinstance(columns[0], list) else np.concatenate(columns)
 
 
-def summary(found: Transformed) -> str:
-    """How many documents there were and how well they are known."""
+def summary(found: Transformed, *, bounded: bool = True) -> str:
+    """How many documents there were and how well they are known; the perplexities of points bound nothing."""
     known = found.perplexity[~found.is_prior]
     perplexity = f"perplexity {np.exp(np.mean(np.log(known))):.1f} (mean over documents)" if len(known) else "no words"
     if len(known) and np.isnan(known).all():
         perplexity = f"{found.bound[~found.is_prior].mean():.2f} nats a row"
+    perplexity += "" if bounded else ", of reconstructions"
     priors = quantity(int(found.is_prior.sum()), "document")
     return (
         f"{quantity(len(found.id), 'document')}, {perplexity}; {100 * found.unknown.mean():.1f}% of a document's words "

@@ -24,6 +24,7 @@ from dlgm_jax.evaluation.posteriors import corpus_posteriors
 from dlgm_jax.features import idf_for, reader
 from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.models import sampling
+from dlgm_jax.models.registry import entry, unread
 from dlgm_jax.settings import CHECKS, wrong, wrong_evaluations
 from dlgm_jax.sizes import by_size
 from dlgm_jax.types import Model, Params
@@ -35,6 +36,8 @@ AUTO = {"max_iter": "epochs"} | {  # parameters that may be "auto", by the names
     name: name for name in ("batch_size", "learning_rate", "input_dropout", "weight_decay")
 }
 KEPT = ("settings_", "seed_", "n_iter_", "n_samples_seen_", "bound_curve_")
+# values by which nothing is asked of a model that does not read the parameter
+NOTHING: dict[str, tuple[Any, ...]] = {"beta": (1.0,), "kl_anneal_steps": (0,), "input_dropout": ("auto", 0.0)}
 PARAMETERS = {
     "features": ("features",),
     "refiner": ("refiner",),
@@ -148,6 +151,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def load(cls, path):
         """The estimator that `save` wrote: the same transform, bit for bit. Raises BadInput when there is none."""
         state, frequencies, facts, spec = saved.read(Path(path))
+        if odd := sorted(facts["parameters"].keys() - set(cls._get_param_names())):
+            raise BadInput(f"{path}: expected what a {cls.__name__} saved, found another estimator's {odd[0]}")
         self = cls(**facts["parameters"])
         older = {"settings_": _sized(facts["fitted"]["n_samples_seen_"], len(frequencies), 0.0)}
         vars(self).update(older | facts["fitted"], state_=state, document_frequencies_=frequencies, spec_=spec)
@@ -225,19 +230,30 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for name in ("M", "eval_M"):
             if found := wrong_evaluations(getattr(self, name), self.refiner):
                 raise ValueError(f"{name}: {found}")
-        model = self._spec().model(np.ones(1))
+        spec = self._spec()
+        for name, values in NOTHING.items():
+            if getattr(self, name) not in values and (found := unread(spec.name, name)):
+                raise ValueError(f"{name}: {found}")
+        model = spec.model(np.ones(1))
+        if self.beta == 0 and self.refiner == "fisher" and self.M > 1:
+            raise ValueError("beta: expected a weight above 0, which fisher divides by, found 0")
         if self.refiner == "fisher" and model.linear is None and max(self.M, self.eval_M) > 1:
             raise ValueError("refiner: expected adam, found fisher, for which this model gives no curvature")
 
     def _chosen(self, name: str) -> Any:
         value = getattr(self, name)
-        return self.settings_[name] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return entry(self.spec_.name).defaults.get(name, self.settings_[name])
 
     def _begin(self, corpus: Corpus) -> None:
         self.spec_ = self._spec()
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         batch_size = None if isinstance(self.batch_size, str) else int(self.batch_size)
-        self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, float(corpus.lengths.mean()), batch_size)
+        length = (
+            float(corpus.lengths.mean()) if self._of_words else corpus.vocab_size
+        )  # every entry of a real row tells
+        self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, length, batch_size)
         self.n_iter_, self.n_samples_seen_ = 0, 0
         self.bound_curve_: tuple[float, ...] = ()
         self.document_frequencies_ = np.zeros(corpus.vocab_size, np.int64)

@@ -73,7 +73,9 @@ class LatentModel(LatentEstimator):
     _own_parameters: ClassVar = {"size": ("n_components",)}
 
     def _spec(self) -> Spec:
-        own = dict(self.settings or {})
+        own = {} if self.settings is None else self.settings
+        if not isinstance(own, dict):
+            raise ValueError(f"settings: expected a dict of the model's own flags, found {own!r}")
         try:
             of_model = entry(self.model)
         except BadInput as error:

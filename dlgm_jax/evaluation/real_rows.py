@@ -9,10 +9,13 @@ import scipy.sparse
 
 from dlgm_jax.data import batches
 from dlgm_jax.data.corpus import Documents
+from dlgm_jax.errors import BadInput
 from dlgm_jax.types import RowStatistics
 
 Rows = Callable[[], Iterable[Any]]  # blocks of the rows of a split as CSR, anew at each call
 BLOCK = 512  # documents
+FAR = 100  # times the spread; the square of a column so far away takes 1e4 of the 1e7 that float32 tells apart
+EQUAL = 1e-12  # of the mean square: a variance that rounding may leave
 
 
 class Moments(NamedTuple):
@@ -39,32 +42,45 @@ def _blocks(corpus: Documents, read: Callable[[Any], Any]) -> Iterator[Any]:
 
 def moments(rows: Rows) -> Moments:
     """The sums that a Gaussian needs to know of rows."""
-    blocks = [
-        (len(b.indptr) - 1, b.sum(axis=0, dtype=np.float64), (b.data.astype(np.float64) ** 2).sum()) for b in rows()
-    ]
+    wide = (block.astype(np.float64) for block in rows())
+    blocks = [(len(block.indptr) - 1, block.sum(axis=0), (block.data**2).sum()) for block in wide]
     counts, totals, squares = zip(*blocks)
     return Moments(sum(counts), np.asarray(np.sum(totals, axis=0)).ravel(), float(sum(squares)))
 
 
 def statistics(rows: Rows) -> RowStatistics:
-    """The mean [V] of rows, and the variance of their entries about it, float32."""
+    """The mean [V] of rows, and the spread of their entries about it (of rows that are all equal, their size), float32.
+
+    Raises BadInput where a column is so far from 0 that its digits would be lost in float32.
+    """
+    mean, spread = _mean_and_spread(rows)
+    far = int(np.argmax(np.abs(mean)))
+    if abs(mean[far]) > FAR * spread:
+        raise BadInput(
+            f"rows: expected columns whose means are within {FAR} times the spread of the entries, {spread:.3g}, "
+            f"found {mean[far]:.6g} in column {far}: subtract the means first"
+        )
+    return RowStatistics(mean.astype(np.float32), np.float32(spread))
+
+
+def _mean_and_spread(rows: Rows) -> tuple[np.ndarray, float]:
     count, total, squares = moments(rows)
-    mean = total / count
-    variance = max((squares / count - mean @ mean) / len(mean), float(np.finfo(np.float32).tiny))  # of equal rows
-    return RowStatistics(mean.astype(np.float32), np.float32(variance))
+    mean, square = total / count, squares / count / len(total)
+    variance = square - float(mean @ mean) / len(mean)
+    equal = variance <= EQUAL * square  # but for rounding
+    return mean, (float(np.sqrt(square)) or 1.0) if equal else float(np.sqrt(variance))
 
 
 def one_gaussian(train: Rows, splits: Mapping[str, Rows]) -> dict[str, float]:
-    """The mean log-likelihood of the rows of each split in nats, under one N(mean, variance I) fitted to training rows.
+    """The mean log-likelihood of the rows of each split in nats, under one N(mean, spread^2 I) fitted to training rows.
 
     It is what a model whose latents say nothing reaches, as the unigram model is for counts.
     """
-    known = statistics(train)
-    mean, variance = known.mean.astype(np.float64), float(known.variance)
+    mean, spread = _mean_and_spread(train)
 
     def log_likelihood(rows: Rows) -> float:
         count, total, squares = moments(rows)
         error = (squares - 2 * float(total @ mean)) / count + float(mean @ mean)  # mean of |x - mean|^2
-        return float(-0.5 * (error / variance + len(mean) * np.log(2 * np.pi * variance)))
+        return float(-0.5 * (error / spread**2 + len(mean) * np.log(2 * np.pi * spread**2)))
 
     return {split: log_likelihood(rows) for split, rows in splits.items()}

@@ -106,9 +106,8 @@ def of_real_rows(model: Model, vocab_axis: str | None = None) -> Model:
         return Params(GaussianTheta(hidden, output, log_var, scale), phi)
 
     def adapted(params: Params, rows: RowStatistics) -> Params:
-        scale = jnp.sqrt(rows.variance)
-        output = Dense(params.theta.output.weights, rows.mean / scale)
-        return params._replace(theta=params.theta._replace(output=output, scale=scale))
+        output = Dense(params.theta.output.weights, rows.mean / rows.spread)
+        return params._replace(theta=params.theta._replace(output=output, scale=jnp.asarray(rows.spread)))
 
     def words(params: Params) -> int:
         return params.theta.output.bias.size * (1 if vocab_axis is None else jax.lax.axis_size(vocab_axis))

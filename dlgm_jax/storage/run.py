@@ -69,8 +69,10 @@ def read_config(workdir: Path) -> dict[str, Any]:
         raise BadInput(f"{workdir}: expected the workdir of a run, found no config.json") from error
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: expected JSON, found: {error}") from error
-    if not isinstance(config, dict) or config.get("features") not in FEATURES:
+    if not isinstance(config, dict):
         raise BadInput(f"{path}: expected the settings of a run, found {shown(repr(config))}")
+    if config.get("features") not in FEATURES:
+        raise BadInput(f"{path}: expected the settings of a run, found features={config.get('features')!r}")
     try:
         entry, settings = _entry(config), _settings(config)
         names = {item.name for item in fields(entry.settings)}

@@ -50,7 +50,8 @@ def map_of_words(model: Learned, number: int, clusters: np.ndarray, output: Path
 
 def spectra(models: list[Learned], output: Path) -> list[Table | Figure]:
     """Log singular values and the directions that are used (figures 2d and 2e)."""
-    values = [(model.label, log_singular_values(model.log_vectors)) for model in models]
+    names = {True: "", False: " (J^pot of real rows)"}
+    values = [(model.label + names[model.model.of_words], log_singular_values(model.log_vectors)) for model in models]
     rows = [
         (label, active_directions(found), len(found), float(found[0]), duplicates(model))
         for (label, found), model in zip(values, models)

@@ -2,11 +2,15 @@
 
 python -m experiments.recipes.autoencoders --dataset=20news_nvdm
 
-By the paper's settings but for --epochs, not refined in training: a variational autoencoder of counts for each beta, an
-autoencoder and a denoising one; and all three of tf-idf rows with a Gaussian likelihood. Scores have beta 1 whatever
-training had, at the network's guess and after 99 steps of Adam. The picture decodes the same random codes z ~ N(0, I)
-by the autoencoder and by the variational one. The lecture says that an autoencoder "memorizes data but has no concept
-of the data": codes of documents lie where nothing asked them to, and random codes need not be like any of them.
+By the paper's settings but for --epochs, not refined in training: a variational autoencoder of counts for each beta,
+an autoencoder and a denoising one; and all three of tf-idf rows with a Gaussian likelihood, the variational one also
+with a linear decoder, and with refinement while the weight of the KL grows. Scores have beta 1 whatever training had,
+at the network's guess and after 99 steps of Adam. The picture decodes the same random codes z ~ N(0, I) by the
+autoencoder and by the variational one. The lecture says that an autoencoder "memorizes data but has no concept of the
+data": codes of documents lie where nothing asked them to, and random codes need not be like any of them.
+Expected on 20 Newsgroups, seed 0, refined test: vae 900 at beta 0.25 and 899 at 1, 1,017 at 4, reconstructions of ae
+237 and dae 265; of tf-idf rows nats 4,793 (vae, its latents unused), 4,847 (linear decoder) and 4,819 (refined). Time
+on one core: 15 minutes.
 """
 
 from typing import Any
@@ -48,8 +52,12 @@ def rows(settings: dict[str, Any]) -> tuple[list[Row], list[Row]]:
     vae, own = {"model": "vae"}, ("ae", "dae", "vae")
     counts = [Row(f"vae, beta {beta:g}", settings | vae | {"beta": beta}) for beta in BETAS]
     counts += [Row(name, settings | {"model": name}) for name in ("ae", "dae")]
-    gaussian = {"likelihood": "gaussian"}
-    return counts, [Row(f"{name}, tf-idf rows", settings | gaussian | {"model": name}) for name in own]
+    rows, fast = settings | {"likelihood": "gaussian"}, {"learning_rate": 0.003}
+    real: dict[str, dict[str, Any]] = {name: {"model": name} for name in own}
+    real["vae, linear decoder"] = vae | fast | {"generative_widths": ()}
+    refined = {"M": 21, "psi_learning_rate": 0.05, "kl_anneal_steps": 500}
+    real["vae, refined, KL over 500 steps"] = vae | fast | refined
+    return counts, [Row(f"{name}, tf-idf rows", rows | how) for name, how in real.items()]
 
 
 def of_counts(corpus: str, sweep: Sweep, done: dict[str, list[Figures]]) -> Table:

@@ -267,9 +267,13 @@ def check_able(model: Model, config: Config, vocab_axis: str | None = None) -> N
         if model.linear is None:
             raise BadInput(f"--{flag}: expected adam, found fisher, which {name} as it is set gives no curvature for")
     if model.linear is None and config.eval_full_steps:
-        raise BadInput(f"--eval_full_steps: expected 0, since {name} as it is set has no curvature, found another")
+        raise BadInput(
+            f"--eval_full_steps: expected 0, since {name} as it is set has no curvature, found {config.eval_full_steps}"
+        )
     if model.family.log_prob is None and config.eval_iwae_samples:
-        raise BadInput(f"--eval_iwae_samples: expected 0, since codes of {name} have no density, found another")
+        raise BadInput(
+            f"--eval_iwae_samples: expected 0, since codes of {name} have no density, found {config.eval_iwae_samples}"
+        )
 
 
 def choose_precision(name: str) -> None:

@@ -18,10 +18,11 @@ def test_autoencoders_are_trained_scored_and_decoded(recipe, nvdm_folder, tmp_pa
     assert list(runs) == [
         *(f"vae, beta {beta}" for beta in ("0", "0.25", "1", "4")),
         *("ae", "dae"),
-        *(f"{name}, tf-idf rows" for name in ("ae", "dae", "vae")),
+        *(f"{name}, tf-idf rows" for name in ("ae", "dae", "vae", "vae, linear decoder")),
+        "vae, refined, KL over 500 steps, tf-idf rows",
     ]
-    assert len({run["key"] for run in runs.values()}) == 9
-    assert all(run["settings"]["M"] == 1 for run in runs.values())
+    assert len({run["key"] for run in runs.values()}) == 11
+    assert [run["settings"]["M"] for run in runs.values()] == [1] * 10 + [3]
     folders = {name: next(tmp_path.glob(f"*-{run['key']}")) for name, run in runs.items()}
     tables = {title.split(" [")[0]: table["rows"] for title, table in held["tables"].items()}
 

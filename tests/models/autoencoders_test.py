@@ -8,11 +8,11 @@ import scipy.sparse
 from scipy import stats
 from scipy.linalg import subspace_angles
 
-from dlgm_jax import LatentModel
+from dlgm_jax import DLGM, BadInput, LatentModel
 from dlgm_jax.data import batches
 from dlgm_jax.evaluation import real_rows
 from dlgm_jax.features import reader
-from dlgm_jax.models import autoencoders, registry
+from dlgm_jax.models import registry
 from dlgm_jax.types import Params
 from tests.conftest import as_corpus
 
@@ -155,4 +155,57 @@ def test_what_cannot_be_is_one_line(rows):
     fitted = LatentModel("ae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows)
     with pytest.raises(ValueError, match="perplexity: expected a model of counts, found one of real rows"):
         fitted.perplexity(rows)
-    assert autoencoders.LIKELIHOODS == ("multinomial", "gaussian")
+    with pytest.raises(ValueError, match=r"beta: expected a model that reads it \(1, 3, vae\), found --model=ae"):
+        LatentModel("ae", K, settings=LINEAR, beta=2.0).fit(rows)
+    with pytest.raises(ValueError, match="input_dropout: expected a model that reads it"):
+        LatentModel("ae", K, settings=LINEAR, input_dropout=0.5).fit(rows)
+    with pytest.raises(ValueError, match="settings: expected a dict of the model's own flags, found"):
+        LatentModel("ae", K, settings=["likelihood"]).fit(rows)
+    with pytest.raises(ValueError, match="rows: expected columns whose means are within 100 times the spread"):
+        LatentModel("ae", K, settings=LINEAR, **TRAINED).fit(rows + 1e4)
+    with pytest.raises(ValueError, match="beta: expected a weight above 0, which fisher divides by"):
+        LatentModel("vae", K, beta=0.0, M=3, refiner="fisher").fit(np.abs(rows))
+
+
+def test_what_auto_means_is_the_model_s_own(rows):
+    """An autoencoder misses nothing of its rows, a denoising one what its line says, others by the number of rows."""
+    for name, share in (("ae", 0.0), ("dae", 0.3)):
+        fitted = LatentModel(name, K, settings=LINEAR, max_iter=1, features="counts", random_state=0).fit(rows[:60])
+        assert fitted._chosen("input_dropout") == share
+        assert fitted.settings_["input_dropout"] == 0.5
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_rows_of_any_unit_train(rows, unit):
+    fitted = LatentModel("vae", K, settings=LINEAR, max_iter=2, **TRAINED).fit(unit * rows)
+    plain = LatentModel("vae", K, settings=LINEAR, max_iter=2, **TRAINED).fit(rows)
+    np.testing.assert_allclose(fitted.score(unit * rows) + V * np.log(unit), plain.score(rows), atol=0.05)
+
+
+def test_rows_that_are_all_equal_train():
+    for equal in (np.ones((40, 3)), np.zeros((40, 3)), np.ones((1, 3))):
+        assert np.isfinite(LatentModel("vae", 1, settings=LINEAR, max_iter=2, **TRAINED).fit(equal).score(equal))
+
+
+def test_columns_as_far_from_0_as_is_allowed_keep_their_digits(rows):
+    """Beside the same rows about 0, whose training differs by rounding only."""
+    how = TRAINED | {"max_iter": 30, "learning_rate": 0.005, "eval_samples": 50}
+    centred = rows - rows.mean(axis=0)
+    far = centred + 90 * centred.std()
+    scores = [
+        LatentModel("ae", K, settings=LINEAR | {"inference_widths": (8,)}, **how).fit(x).score(x)
+        for x in (centred, far)
+    ]
+    one = -0.5 * V * (np.log(2 * np.pi * centred.var()) + 1)
+    assert scores[0] > one + 2
+    assert scores[1] > one - 0.1
+
+
+def test_what_another_estimator_saved_is_one_line(rows, tmp_path):
+    fitted = LatentModel("ae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows)
+    fitted.save(tmp_path / "saved")
+    again = LatentModel.load(tmp_path / "saved")
+    np.testing.assert_array_equal(again.transform(rows), fitted.transform(rows))
+    np.testing.assert_array_equal(again.partial_fit(rows).transform(rows), fitted.partial_fit(rows).transform(rows))
+    with pytest.raises(BadInput, match="expected what a DLGM saved, found another estimator's beta"):
+        DLGM.load(tmp_path / "saved")
