@@ -9,8 +9,8 @@ at the network's guess and after 99 steps of Adam. The picture decodes the same 
 autoencoder and by the variational one. The lecture says that an autoencoder "memorizes data but has no concept of the
 data": codes of documents lie where nothing asked them to, and random codes need not be like any of them.
 Expected on 20 Newsgroups, seed 0, refined test: vae 900 at beta 0.25 and 899 at 1, 1,017 at 4, reconstructions of ae
-237 and dae 265; of tf-idf rows nats 4,793 (vae, its latents unused), 4,847 (linear decoder) and 4,819 (refined). Time
-on one core: 15 minutes.
+237 and dae 265; of tf-idf rows nats 4,793 (vae, its latents unused), 4,848 (linear decoder) and 4,819 (refined). Time
+on one core: 16 minutes.
 """
 
 from typing import Any

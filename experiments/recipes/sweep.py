@@ -46,6 +46,7 @@ JUDGED = {  # of recipes that look into trained models
     **{name: flag for name, flag in FLAGS.items() if name != "seeds"},
 }
 SMALL: dict[str, Any] = {"K": 4, "epochs": 2, "eval_M": 5, "valid_size": 40}  # of --quick
+WIDTHS = ("generative_widths", "inference_widths")
 LEAST = {"adam": 3, "fisher": 7}  # M of --quick
 
 Figures = dict[str, Any]  # of one run, as the JSON file holds them
@@ -65,7 +66,7 @@ class Row:
         whole = config_of(self.settings)
         less = SMALL | {"M": min(whole.M, LEAST[whole.refiner]), "seed": seed}
         less["refined_epochs"] = min(whole.refined_epochs, 1)
-        for name in ("generative_widths", "inference_widths"):
+        for name in WIDTHS:
             if hasattr(whole.settings, name):
                 less[name] = (8,) * len(getattr(whole.settings, name))
         named = isinstance(whole.model, str)  # others are what their widths say
@@ -217,8 +218,8 @@ def config_of(settings: dict[str, Any]) -> Config:
 
 
 def decided(config: Config) -> dict[str, Any]:
-    """The settings that are not as by default, and the dataset."""
-    default = Config().to_json()
+    """The settings that are not as by default, the dataset, and the widths, by which figures of before are known."""
+    default = {name: value for name, value in Config().to_json().items() if name not in WIDTHS}
     own = {name: value for name, value in config.to_json().items() if name not in default or value != default[name]}
     return own | {"dataset": config.dataset}
 

@@ -185,3 +185,14 @@ def test_a_vocabulary_that_the_texts_do_not_have_is_one_line(recipe, texts, tmp_
     assert recipe("fig2c", f"--input={texts}", "--vocabularies=", f"--folder={tmp_path}")[2] == (
         "error: --vocabularies: expected sizes as 1000,2000, found none\n"
     )
+
+
+def test_figures_of_before_are_known_by_their_settings():
+    """The keys in results/table1.json were taken by these, the dataset by its counts in the place of its name."""
+    run = {"dataset": "20news", "epochs": 200, "learning_rate": 0.0008, "inference_widths": (400, 400)}
+    deep = sweep.decided(sweep.config_of({"dataset": "20news", "model": 3}))
+    assert deep == run | {"generative_widths": (400, 400)}
+    linear = sweep.decided(sweep.config_of({"dataset": "20news", "model": 1, "M": 1}))
+    assert linear == run | {"generative_widths": (), "model": 1, "M": 1}
+    wide = sweep.decided(sweep.config_of({"dataset": "20news", "generative_widths": (200,)}))
+    assert wide == run | {"generative_widths": (200,), "model": None}
