@@ -61,15 +61,25 @@ class GaussianEvidence(NamedTuple):
 
 
 def vae(settings: Settings, features: Read, *, vocab_axis: str | None = None) -> Model:
-    """The variational autoencoder; of counts it is the deep latent Gaussian model itself."""
+    """The variational autoencoder (Kingma & Welling 2014); of counts it is the deep latent Gaussian model itself.
+
+    Args:
+        settings: sizes and likelihood.
+        features: counts as a flat batch -> what the network reads, and of real rows what is modelled.
+        vocab_axis: the axis of a mesh along which words are divided, if any.
+
+    Returns:
+        The model as functions of its parameters.
+    """
     model = dlgm.build(settings, features, vocab_axis=vocab_axis)
     return model if settings.likelihood == "multinomial" else of_real_rows(model, vocab_axis)
 
 
 def ae(settings: Settings, features: Read, *, vocab_axis: str | None = None) -> Model:
-    """The autoencoder: q is a point, and nothing is paid for where it lies. There is no bound on log p(x).
+    """The autoencoder: q is a point, and nothing is paid for where it lies, so log p(x|z) at the code bounds nothing.
 
-    Random codes, for samples and mean Jacobians, are drawn from N(0, I), which training does not know of.
+    Random codes, for samples and mean Jacobians, are drawn from N(0, I), which training does not know of. A denoising
+    autoencoder is the same, trained with dropout on what the network reads. Arguments and result are those of `vae`.
     """
     gaussian = dlgm.build(settings, features, vocab_axis=vocab_axis)
 
