@@ -50,7 +50,7 @@ PARAMETERS = {
 
 
 class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What the estimators of all models do; one of them names the model and its settings (`_spec`)."""
+    """The methods that the estimators of all models share; each names its model and its settings (`_spec`)."""
 
     n_components: int
     features: str

@@ -23,6 +23,6 @@ def posterior(model: Model, *, refinement: Refinement) -> Callable[[Params, Batc
 def corpus_posteriors(
     find: Callable[[Params, Batch, Any], Any], params: Params, batches: Iterable[Batch], key: Any
 ) -> Any:
-    """What `find` gives of the documents of all batches, as psi or its mean, on the host: leaves [D, ...]."""
+    """The posteriors, or whatever else `find` gives, of the documents of all batches, on the host: leaves [D, ...]."""
     parts = [jax.tree.map(lambda a, b=batch: np.asarray(a)[b.mask > 0], find(params, batch, key)) for batch in batches]
     return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)

@@ -204,7 +204,7 @@ def fit(
 
 
 class _Course:
-    """Where a run is, and the folders that keep it."""
+    """The state of a run on its way, and the folders that keep it."""
 
     def __init__(self, state: State, progress: Progress, checkpoints: Checkpoints, best: Checkpoints):
         self.state, self.progress, self._checkpoints, self._best = state, progress, checkpoints, best

@@ -176,7 +176,7 @@ def adam(learning_rate: float | optax.Schedule, *, weight_decay: float = 0.0) ->
 
 
 def _seen(found: Climbed, words: Array, data: str | None, vocab: str | None) -> Info:
-    """What a step saw: its bounds, and whether all that it found is finite."""
+    """The Info of a step: its bounds, and whether all that it found is finite."""
     elbo = summed(jnp.sum(found.bounds), data)
     finite = jax.tree.map(lambda *arrays: agreed(_all_finite(*arrays), vocab), found.gradients, found.params)
     whole = jnp.stack([jnp.isfinite(elbo), *jax.tree.leaves(finite)]).all()

@@ -30,7 +30,7 @@ from dlgm_jax.types import Array, Batch, Csr, Dense, Gaussian, LinearSoftmax, Ml
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the shape of the model; each field is a flag."""
+    """Sizes and nonlinearity of the model; each field is a flag."""
 
     generative_widths: tuple[int, ...] = setting(
         (400, 400), "hidden widths of the generative model, as 400,400; empty: log-linear", "widths"

@@ -110,7 +110,7 @@ class Config:
 
     @property
     def name(self) -> str:
-        """As the paper names its models: 3-M100-tfidf, and whatever of the model or of beta is not as by default."""
+        """The name of a run as the paper names models, 3-M100-tfidf, with whatever else is not as by default."""
         own = asdict(self.settings)
         widths = _joined(own.get("generative_widths", ()))
         inference = _joined(own.get("inference_widths", (400, 400)))
