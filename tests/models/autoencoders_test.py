@@ -1,5 +1,7 @@
 """Autoencoders against what is known in closed form: principal components, probabilistic PCA, SciPy's densities."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,10 +12,12 @@ from scipy.linalg import subspace_angles
 
 from dlgm_jax import DLGM, BadInput, LatentModel
 from dlgm_jax.data import batches
+from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.evaluation import real_rows
 from dlgm_jax.features import reader
+from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.models import registry
-from dlgm_jax.types import Params
+from dlgm_jax.types import Gaussian, Params
 from tests.conftest import as_corpus
 
 LINEAR = {"likelihood": "gaussian", "generative_widths": (), "inference_widths": ()}
@@ -54,6 +58,31 @@ def test_the_gaussian_likelihood_is_that_of_scipy(x64, widths):
     mean = h @ np.asarray(params.theta.output.weights) + np.asarray(params.theta.output.bias)
     expected = [stats.multivariate_normal(0.6 * m, 0.36 * np.exp(-3.9)).logpdf(row) for m, row in zip(mean, x)]
     np.testing.assert_allclose(found, expected, rtol=1e-5)  # counts and features are float32
+
+
+def test_bounds_of_a_real_row_stay_below_its_likelihood_by_quadrature():
+    """One latent dimension and a decoder with a hidden layer: p(x) is an integral over a line."""
+    model = model_of("vae", K=1, generative_widths=(3,), inference_widths=(3,))
+    params = jax.tree.map(lambda leaf: 5 * leaf, model.init(jax.random.key(0), 2))
+    params = params._replace(theta=params.theta._replace(log_var=jnp.array(-0.5), scale=jnp.array(2.0)))
+    x = np.array([[1.5, -0.7]])
+    corpus = Corpus(scipy.sparse.csr_matrix(x), ("a", "b"), ("d",), whole=False, signed=True)
+    (batch,) = batches.ordered_batches(corpus, 1, sizes=batches.padded_sizes(1, corpus))
+    evidence = jax.tree.map(lambda leaf: leaf[0], model.evidence(params, batch))
+    line = np.linspace(-8, 8, 801)
+    means = np.asarray(jax.vmap(lambda z: model.potentials(params, z[None]))(jnp.asarray(line)))
+    joint = stats.norm.pdf(x, means, 2 * np.exp(-0.25)).prod(axis=1) * stats.norm.pdf(line)
+    expected = np.log(np.trapezoid(joint, line))
+
+    def log_likelihood(z):
+        return model.log_likelihood(params, z, evidence)
+
+    psi, how = Gaussian(jnp.array([0.2]), jnp.array([-0.3])), {"family": model.family}
+    tight = importance_weighted_bound(log_likelihood, psi, jax.random.key(1), num_samples=20_000, **how)
+    keys = jax.random.split(jax.random.key(2), 2000)
+    plain = jax.vmap(lambda key: elbo(log_likelihood, psi, key, kl=partial(model.kl, params), **how))(keys).mean()
+    np.testing.assert_allclose(tight, expected, atol=0.01)
+    assert expected - 0.2 < plain < expected
 
 
 def test_a_linear_vae_reaches_the_likelihood_of_probabilistic_pca(rows):
