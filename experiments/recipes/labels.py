@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
             beside = judged(lsa_of(assembly.splits, K), labels)
             shown.append((f"tf-idf and SVD, {quantity(K, 'component')}", "", *beside))
     sizes = ", ".join(f"{split} {corpus.num_documents:,}" for split, corpus in assembly.splits.items())
-    note = f"Documents of {command.text('input')}: {sizes}; {quantity(len(set(labels['train'])), 'label')}."
+    note = f"Documents of {Path(command.text('input')).name}: {sizes}; {quantity(len(set(labels['train'])), 'label')}."
     sweep.show(Table("Labels from latents", note, ("latents", "scale", "10 nearest, %", "linear probe, %"), shown))
 
 

@@ -176,7 +176,7 @@ def table(command: Command, size: int, found: list[dict[str, Figures]]) -> Table
     error = 200 * (best / 100 * (1 - best / 100) / tested) ** 0.5
     note = (
         f"{size:,} training documents, validation among them, and {tested:,} test documents of "
-        f"{command.text('input')}. "
+        f"{Path(command.text('input')).name}. "
         f"Two standard errors of the labels of one draw: {error:.1f} points."
     )
     header = ("model", "perplexity, M=1 or mean-field bound", "refined, or estimate", "labels, %", "seconds")
