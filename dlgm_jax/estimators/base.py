@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dlgm_jax.data.corpus import Corpus
-from dlgm_jax.errors import BadInput
+from dlgm_jax.errors import BadInput, NonFinite
 from dlgm_jax.estimators import compiled, rows, saved
 from dlgm_jax.evaluation import real_rows, scoring
 from dlgm_jax.evaluation.perplexity import perplexity, unigram_log_likelihoods
@@ -75,7 +75,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Learns from the rows of X [D, V], anew.
 
         Raises ValueError for parameters and rows that are not as described, NonFinite when the bound diverges. Warns
-        (ConvergenceWarning) when the bound is worse than what the words' frequencies give.
+        (ConvergenceWarning) when the bound is worse than the words' frequencies give, or of real rows one Gaussian.
         """
         return self._train(X, anew=True)
 
@@ -88,7 +88,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def transform(self, X):
         """Refined posterior means of the rows: float32 [D, K]."""
-        return self._on_rows(X, corpus_posteriors, compiled.finder(self.spec_, self._refinement(self.eval_M)))
+        check_is_fitted(self, "state_")
+        found = self._on_rows(X, corpus_posteriors, compiled.finder(self.spec_, self._refinement(self.eval_M)))
+        if odd := int((~np.isfinite(found).all(axis=1)).sum()):
+            raise NonFinite(f"X: the posterior mean of {odd} of {len(found)} rows is not finite")
+        return found
 
     def score_samples(self, X):
         """The bound on log p(x) at the refined posterior of each row, in nats: [D]."""
@@ -103,7 +107,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         Raises BadInput when no row has words, or rows are no counts.
         """
-        if not self._of_words:
+        check_is_fitted(self, "state_")
+        if not self.spec_.of_words:
             raise BadInput("perplexity: expected a model of counts, found one of real rows; see score")
         bounds, lengths = self._bounds(X)
         if not lengths.any():
@@ -180,7 +185,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def idf_(self) -> np.ndarray:
         """Inverse document frequencies of all rows seen, in the form that `features` means: float32 [V]."""
         check_is_fitted(self, "document_frequencies_")
-        return np.asarray(idf_for(self.features, self.document_frequencies_, self.n_samples_seen_))
+        return np.asarray(idf_for(self.spec_.features, self.document_frequencies_, self.n_samples_seen_))
 
     @property
     def _n_features_out(self) -> int:
@@ -189,7 +194,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.positive_only = self._of_words
+        tags.input_tags.positive_only = not self._signed
         tags.transformer_tags.preserves_dtype = []
         return tags
 
@@ -198,24 +203,27 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         raise NotImplementedError
 
     @property
-    def _of_words(self) -> bool:
-        return self._spec().model(np.ones(1)).of_words
+    def _signed(self) -> bool:
+        """Tells whether rows may hold numbers below 0, by the parameters."""
+        return self._spec().signed
 
     def _model(self) -> Model:
         return self.spec_.model(self.idf_)
 
     def _rows(self, corpus: Corpus) -> real_rows.Rows:
-        return real_rows.rows_of(corpus, reader(self.features, self.idf_))
+        return real_rows.rows_of(corpus, reader(self.spec_.features, self.idf_))
 
     def _key(self, use: int):
         return jax.random.fold_in(jax.random.key(self.seed_), use)
 
     def _read(self, X, *, reset: bool) -> Corpus:
-        of_words = self._of_words
-        how: dict[str, Any] = {"accept_sparse": "csr", "dtype": KINDS, "ensure_non_negative": of_words}
+        spec = self._spec() if reset else self.spec_
+        how: dict[str, Any] = {"accept_sparse": "csr", "dtype": KINDS, "ensure_non_negative": spec.of_words}
         checked: Any = validate_data(self, X, reset=reset, **how)
+        if not (spec.of_words or spec.signed) and checked.min() < 0:
+            raise ValueError(f"features: expected counts, since X has numbers below 0, found {spec.features}")
         documents, words = (tuple(map(str, range(size))) for size in checked.shape)
-        return Corpus(checked, words, documents, whole=False, signed=not of_words)
+        return Corpus(checked, words, documents, whole=False, signed=spec.signed)
 
     def _check_parameters(self) -> None:
         for kind, names in (PARAMETERS | self._own_parameters).items():
@@ -235,6 +243,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             if getattr(self, name) not in values and (found := unread(spec.name, name)):
                 raise ValueError(f"{name}: {found}")
         model = spec.model(np.ones(1))
+        if self.length_weighting and not spec.of_words:
+            raise ValueError(
+                f"length_weighting: expected 0, since real rows have no length, found {self.length_weighting}"
+            )
         if self.beta == 0 and self.refiner == "fisher" and self.M > 1:
             raise ValueError("beta: expected a weight above 0, which fisher divides by, found 0")
         if self.refiner == "fisher" and model.linear is None and max(self.M, self.eval_M) > 1:
@@ -251,7 +263,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         batch_size = None if isinstance(self.batch_size, str) else int(self.batch_size)
         length = (
-            float(corpus.lengths.mean()) if self._of_words else corpus.vocab_size
+            float(corpus.lengths.mean()) if self.spec_.of_words else corpus.vocab_size
         )  # every entry of a real row tells
         self.settings_ = _sized(corpus.num_documents, corpus.vocab_size, length, batch_size)
         self.n_iter_, self.n_samples_seen_ = 0, 0
@@ -267,13 +279,18 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     def _learn(self, X, *, anew: bool, passes: int | None) -> None:
         self._check_parameters()
+        if not anew and (asked := self._spec()) != self.spec_:
+            odd = next(name for name in asked._fields if getattr(asked, name) != getattr(self.spec_, name))
+            now, then = (getattr(spec, odd) for spec in (asked, self.spec_))
+            named = "model" if odd == "name" else odd
+            raise ValueError(f"partial_fit: expected the {named} of before, {then}, found {now}; fit begins anew")
         corpus = self._read(X, reset=anew)
         if anew:
             self._begin(corpus)
         self.document_frequencies_ = self.document_frequencies_ + corpus.document_frequencies()
         self.n_samples_seen_ += corpus.num_documents
         if anew:
-            statistics = None if self._of_words else real_rows.statistics(self._rows(corpus))
+            statistics = None if self.spec_.of_words else real_rows.statistics(self._rows(corpus))
             key = self._key(INIT)
             self.state_ = jax.device_get(compiled.init_state(key, corpus.vocab_size, self.spec_, statistics))
 
@@ -293,18 +310,23 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for state, bound in rows.passes(self.state_, partial(step, self.idf_), corpus, self._key(TRAIN), **settings):
             self.state_, self.bound_curve_, self.n_iter_ = state, (*self.bound_curve_, bound), self.n_iter_ + 1
             if self.verbose:
-                print(f"pass {self.n_iter_}: bound {bound:.4f} nats a {'word' if self._of_words else 'row'}")
+                print(f"pass {self.n_iter_}: bound {bound:.4f} nats a {'word' if self.spec_.of_words else 'row'}")
         self.state_ = jax.device_get(self.state_)
-        if passes is None and self._of_words:
-            self._compare_with_unigram(corpus)
+        if passes is None:
+            self._compare_with_baseline(corpus)
 
-    def _compare_with_unigram(self, corpus: Corpus) -> None:
-        unigram = unigram_log_likelihoods(corpus, corpus).sum() / max(corpus.lengths.sum(), 1)
-        if self.bound_curve_[-1] < unigram:
+    def _compare_with_baseline(self, corpus: Corpus) -> None:
+        if self.spec_.of_words:
+            baseline = unigram_log_likelihoods(corpus, corpus).sum() / max(corpus.lengths.sum(), 1)
+            unit, other, advice = "word", "the frequencies of their words", "fewer words"
+        else:
+            own = self._rows(corpus)
+            baseline = real_rows.one_gaussian(own, {"train": own})["train"]
+            unit, other, advice = "row", "one Gaussian", "columns whose means were subtracted"
+        if self.bound_curve_[-1] < baseline:
             warnings.warn(
-                f"the bound of the last pass, {self.bound_curve_[-1]:.3f} nats a word, is below {unigram:.3f}, the "
-                "log-likelihood of the rows by the frequencies of their words: a larger max_iter may help, or "
-                "fewer words",
+                f"the bound of the last pass, {self.bound_curve_[-1]:.3f} nats a {unit}, is below {baseline:.3f}, the "
+                f"log-likelihood of the rows by {other}: a larger max_iter may help, or {advice}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -318,8 +340,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return rows.on_rows(gather, partial(function, self.idf_), self.params_, corpus, self._key(INFER))
 
     def _bounds(self, X) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self, "state_")
         score = compiled.scorer(self.spec_, self._refinement(self.eval_M), self.eval_samples)
         scores, lengths = self._on_rows(X, scoring.document_scores, score)
+        scoring.check_finite("X", scores)
         return scores.elbo_refined, lengths
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from dlgm_jax.evaluation import posteriors, scoring
 from dlgm_jax.features import reader
@@ -29,6 +30,16 @@ class Spec(NamedTuple):
     def model(self, idf: Any) -> Model:
         """The model itself; `idf` [V] is read where the features are tf-idf."""
         return registry.entry(self.name).build(self.settings, reader(self.features, idf))
+
+    @property
+    def of_words(self) -> bool:
+        """Tells a model of counts from one of real rows."""
+        return self.model(np.ones(1)).of_words
+
+    @property
+    def signed(self) -> bool:
+        """Tells whether rows may hold numbers below 0: where real rows are taken as they are."""
+        return self.features == "counts" and not self.of_words
 
 
 @partial(jax.jit, static_argnames=("spec", "vocab_size"))

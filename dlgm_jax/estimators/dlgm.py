@@ -78,8 +78,8 @@ class DLGM(LatentEstimator):
     }
 
     @property
-    def _of_words(self) -> bool:
-        return True
+    def _signed(self) -> bool:
+        return False
 
     def _spec(self) -> Spec:
         settings = {

@@ -14,8 +14,9 @@ class LatentModel(LatentEstimator):
     """A model by its name, trained by Algorithm 1: rows in, posterior means out.
 
     X is [D, V], sparse or dense: of finite weights from 0, or of a model of real rows (settings={"likelihood":
-    "gaussian"}) of any finite numbers. What is modelled of a real row is what `features` makes of it: "counts" takes it
-    as it is. Methods and attributes are those of `DLGM`; bounds are in nats a row where rows are real numbers.
+    "gaussian"}) of finite numbers, which may be below 0 where `features` is "counts": what is modelled of a real row is
+    what `features` makes of it, and "counts" takes it as it is. Columns far from 0 are learned better with their means
+    subtracted. Methods and attributes are those of `DLGM`; bounds are in nats a row where rows are real numbers.
 
     model: a name of --model, as ae, dae, vae; n_components: K; settings: the other flags of the model by name, as
     {"generative_widths": (), "likelihood": "gaussian"}; beta: weight of the KL in training. Others: as those of `DLGM`.
@@ -81,7 +82,7 @@ class LatentModel(LatentEstimator):
         except BadInput as error:
             raise ValueError(str(error).removeprefix("--")) from error
         names = [item.name for item in fields(of_model.settings) if item.name != "K"]
-        if odd := sorted(own.keys() - set(names)):
+        if odd := sorted(own.keys() - set(names), key=str):
             raise ValueError(f"settings: expected some of {', '.join(names)}, found {odd[0]!r}")
         made = of_model.made({name: _tuple(value) for name, value in own.items()} | {"K": self.n_components})
         if found := first_wrong(made, CHECKS):

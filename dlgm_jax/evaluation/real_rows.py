@@ -14,7 +14,7 @@ from dlgm_jax.types import RowStatistics
 
 Rows = Callable[[], Iterable[Any]]  # blocks of the rows of a split as CSR, anew at each call
 BLOCK = 512  # documents
-FAR = 100  # times the spread; the square of a column so far away takes 1e4 of the 1e7 that float32 tells apart
+FAR = 100  # times the spread; the squares of means so far away take 1e4 of the 1e7 that float32 tells apart
 EQUAL = 1e-12  # of the mean square: a variance that rounding may leave
 
 
@@ -51,14 +51,20 @@ def moments(rows: Rows) -> Moments:
 def statistics(rows: Rows) -> RowStatistics:
     """The mean [V] of rows, and the spread of their entries about it (of rows that are all equal, their size), float32.
 
-    Raises BadInput where a column is so far from 0 that its digits would be lost in float32.
+    Raises BadInput where there is nothing but zeros, and where columns are so far from 0 that digits would be lost in
+    float32.
     """
     mean, spread = _mean_and_spread(rows)
-    far = int(np.argmax(np.abs(mean)))
-    if abs(mean[far]) > FAR * spread:
+    if not mean.any() and spread == 0:
         raise BadInput(
-            f"rows: expected columns whose means are within {FAR} times the spread of the entries, {spread:.3g}, "
-            f"found {mean[far]:.6g} in column {far}: subtract the means first"
+            "rows: expected a number that is not 0, found none (tf-idf gives the weight 0 to a column without zeros; "
+            "the features named counts take rows as they are)"
+        )
+    far = int(np.argmax(np.abs(mean)))
+    if np.sqrt(np.mean(mean**2)) > FAR * spread:
+        raise BadInput(
+            f"rows: expected columns whose means are within {FAR} times the spread of the entries, {spread:.3g} (root "
+            f"mean square of the means), found {mean[far]:.6g} in column {far}: subtract the means first"
         )
     return RowStatistics(mean.astype(np.float32), np.float32(spread))
 
@@ -68,7 +74,7 @@ def _mean_and_spread(rows: Rows) -> tuple[np.ndarray, float]:
     mean, square = total / count, squares / count / len(total)
     variance = square - float(mean @ mean) / len(mean)
     equal = variance <= EQUAL * square  # but for rounding
-    return mean, (float(np.sqrt(square)) or 1.0) if equal else float(np.sqrt(variance))
+    return mean, float(np.sqrt(square if equal else variance))
 
 
 def one_gaussian(train: Rows, splits: Mapping[str, Rows]) -> dict[str, float]:

@@ -45,7 +45,7 @@ MODELS = {
         OF_A_KL,
     ),
     "vae": Entry(
-        "variational autoencoder, as 3 but of counts or of real rows, and not refined unless --M says so",
+        "variational autoencoder, as 3 but of counts or of real rows; training refines only where --M says so",
         autoencoders.Settings,
         autoencoders.vae,
         {"M": 1},

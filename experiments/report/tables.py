@@ -57,8 +57,8 @@ def score_table(
         footnote += (
             "\nA code is a point: its perplexity bounds nothing, and does not compare with that of other models."
         )
-    above = [split for split, scores in shown.items() if scores["perplexity_refined"] > scores["unigram"]]
-    return "\n".join([*lines, footnote, *([warning(above, baseline)] if above else [])])
+    worse = [split for split, scores in shown.items() if scores["perplexity_refined"] > scores["unigram"]]
+    return "\n".join([*lines, footnote, *([warning(worse, baseline)] if worse and bounded else [])])
 
 
 def row_table(
@@ -85,16 +85,17 @@ def row_table(
     lines += [_line(title, [scores[name] for scores in shown.values()], form) for title, name, form in rows]
     if not bounded:
         footnote += "\nA code is a point: these are log p(x|z) at the code, and bound nothing."
-    return "\n".join([*lines, footnote])
+    worse = [split for split, scores in shown.items() if scores["bound_refined"] < scores["baseline"]]
+    advice = "or rows whose columns lie near 0: subtract the means."
+    return "\n".join([*lines, footnote, *([warning(worse, "Gaussian", advice)] if worse and bounded else [])])
 
 
-def warning(splits: list[str], baseline: str) -> str:
-    """What to try where a model knows less of documents than the frequencies of words do."""
+def warning(splits: list[str], baseline: str, otherwise: str = "or fewer words, by --min_count of prepare.") -> str:
+    """What to try where a model knows less of documents than a baseline that looks at none."""
     return (
         f"Warning: on {' and '.join(splits)} documents the {baseline} is better than the refined one.\n"
         "Try a larger --epochs where the last epoch was the best; else smaller steps (--batch_size=32 "
-        "--learning_rate=0.001)\nagainst overfitting (--input_dropout=0.5 --weight_decay=1), or fewer words, by "
-        "--min_count of prepare."
+        f"--learning_rate=0.001)\nagainst overfitting (--input_dropout=0.5 --weight_decay=1), {otherwise}"
     )
 
 

@@ -262,6 +262,15 @@ def check_able(model: Model, config: Config, vocab_axis: str | None = None) -> N
     name = "this model" if config.model is None else f"--model={config.model}"
     if vocab_axis and model.word_axis is None:
         raise BadInput(f"--mesh: expected no {VOCAB} axis, since {name} is not cut along words, found one")
+    if config.length_weighting and not model.of_words:
+        raise BadInput(
+            f"--length_weighting: expected 0, since real rows have no length, found {config.length_weighting}"
+        )
+    if config.eval_iwae_samples and not model.of_words:
+        raise BadInput(
+            f"--eval_iwae_samples: expected 0, since its bound is a perplexity and {name} as it is set has none, "
+            f"found {config.eval_iwae_samples}"
+        )
     fisher = {"refiner": config.M > 1 and config.refiner, "eval_refiner": config.eval_M > 1 and config.eval_refiner}
     for flag in (flag for flag, refiner in fisher.items() if refiner == "fisher"):
         if model.linear is None:

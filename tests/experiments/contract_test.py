@@ -183,7 +183,8 @@ def test_what_a_model_does_not_read_or_cannot_do_is_one_line(case, assembly, com
         "refiner": ({"M": 7, "refiner": "fisher"}, assembly.model.linear),
         "eval_refiner": ({"eval_M": 7, "eval_refiner": "fisher"}, assembly.model.linear),
         "eval_full_steps": ({"eval_full_steps": 2}, assembly.model.linear),
-        "eval_iwae_samples": ({"eval_iwae_samples": 2}, assembly.model.family.log_prob),
+        "eval_iwae_samples": ({"eval_iwae_samples": 2}, assembly.model.family.log_prob and assembly.model.of_words),
+        "length_weighting": ({"length_weighting": 0.5}, assembly.model.of_words),
     }
     for flag, (asked, has) in able.items():
         config = Config.of(**settings(name, own) | asked)

@@ -80,4 +80,10 @@ def test_a_model_that_knows_less_than_frequencies_is_warned_of_and_refined_score
     assert "Warning: on test documents the unigram model is better than the refined one." in table
     fine = tables.score_table({"validation": scores}, {"validation": 100.0}, Config(), "", "unigram model")
     assert "Warning" not in fine
+    codes = tables.score_table(columns, {"validation": 1.0, "test": 1.0}, config, "", "unigram model", bounded=False)
+    assert "Warning" not in codes  # they do not compare
+    rows = tables.row_table({"test": scores | {"bound_refined": -3.0}}, {"test": -2.0}, config, "")
+    assert "Warning: on test documents the Gaussian is better than the refined one." in rows
+    assert "subtract the means" in rows
+    assert "Warning" not in tables.row_table({"test": scores | {"bound_refined": -1.0}}, {"test": -2.0}, config, "")
     assert "M=100, refined" in fine

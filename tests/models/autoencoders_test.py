@@ -9,8 +9,9 @@ import pytest
 import scipy.sparse
 from scipy import stats
 from scipy.linalg import subspace_angles
+from sklearn.exceptions import ConvergenceWarning
 
-from dlgm_jax import DLGM, BadInput, LatentModel
+from dlgm_jax import DLGM, BadInput, LatentModel, NonFinite
 from dlgm_jax.data import batches
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.evaluation import real_rows
@@ -58,6 +59,21 @@ def test_the_gaussian_likelihood_is_that_of_scipy(x64, widths):
     mean = h @ np.asarray(params.theta.output.weights) + np.asarray(params.theta.output.bias)
     expected = [stats.multivariate_normal(0.6 * m, 0.36 * np.exp(-3.9)).logpdf(row) for m, row in zip(mean, x)]
     np.testing.assert_allclose(found, expected, rtol=1e-5)  # counts and features are float32
+
+
+def test_the_network_reads_rows_whose_length_is_about_1():
+    """So that guesses of untrained weights, from U(-0.1, 0.1), grow neither with the columns nor with their unit."""
+    rows = np.random.default_rng(0).normal(size=(20, 5000))
+    for unit in (1, 1e6):
+        own = scipy.sparse.csr_matrix(unit * rows)
+        words, names = tuple(map(str, range(5000))), tuple(map(str, range(20)))
+        corpus = Corpus(own, words, names, whole=False, signed=True)
+        (batch,) = batches.ordered_batches(corpus, 20, sizes=batches.padded_sizes(20, corpus))
+        model = model_of("ae", inference_widths=())
+        params = model.init(jax.random.key(0), 5000)
+        params = model.adapted(params, real_rows.statistics(lambda own=own: [own]))
+        guesses = np.asarray(model.encode(params, batch.counts).mean) - np.asarray(params.phi.mean.bias)
+        assert np.std(guesses) == pytest.approx(0.1 / 3**0.5, rel=0.4)
 
 
 def test_bounds_of_a_real_row_stay_below_its_likelihood_by_quadrature():
@@ -168,6 +184,15 @@ def test_samples_of_real_rows_have_their_mean_and_spread(rows):
     np.testing.assert_allclose(drawn.mean(axis=0), rows.mean(axis=0), atol=0.25)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(rows.T), atol=0.9)
     assert np.linalg.norm(np.cov(drawn.T) - np.cov(rows.T)) < 0.2 * np.linalg.norm(np.cov(rows.T))
+    off_the_plane = np.linalg.svd(np.cov(rows.T))[0][:, K:]
+    spreads = [(found - found.mean(axis=0)) @ off_the_plane for found in (drawn, rows)]
+    assert np.std(spreads[0]) == pytest.approx(np.std(spreads[1]), rel=0.1)  # the noise alone, 0.3
+
+
+def test_the_estimator_s_beta_weighs_the_kl_of_its_training(rows):
+    how = TRAINED | {"max_iter": 60, "learning_rate": 0.02}
+    free, costly = (LatentModel("vae", K, settings=LINEAR, beta=beta, **how).fit(rows) for beta in (0.1, 10.0))
+    assert np.std(costly.transform(rows)) < 0.8 * np.std(free.transform(rows))
 
 
 def test_what_cannot_be_is_one_line(rows):
@@ -181,6 +206,16 @@ def test_what_cannot_be_is_one_line(rows):
         LatentModel("vae", settings=LINEAR, refiner="fisher", M=13, eval_M=13).fit(rows)
     with pytest.raises(ValueError, match="Negative values"):
         LatentModel("vae").fit(-rows)
+    with pytest.raises(ValueError, match="features: expected counts, since X has numbers below 0, found norm"):
+        LatentModel("vae", K, settings=LINEAR, features="norm").fit(rows)
+    with pytest.raises(
+        ValueError, match=r"rows: expected a number that is not 0, found none .tf-idf gives the weight 0"
+    ):
+        LatentModel("vae", K, settings=LINEAR).fit(1 + np.abs(rows))
+    with pytest.raises(ValueError, match=r"length_weighting: expected 0, since real rows have no length, found 0.5"):
+        LatentModel("vae", K, settings=LINEAR, length_weighting=0.5, **TRAINED).fit(rows)
+    with pytest.raises(ValueError, match=r"settings: expected some of .*, found 1"):
+        LatentModel("vae", settings={1: 2, "a": 3}).fit(rows)
     fitted = LatentModel("ae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows)
     with pytest.raises(ValueError, match="perplexity: expected a model of counts, found one of real rows"):
         fitted.perplexity(rows)
@@ -194,6 +229,36 @@ def test_what_cannot_be_is_one_line(rows):
         LatentModel("ae", K, settings=LINEAR, **TRAINED).fit(rows + 1e4)
     with pytest.raises(ValueError, match="beta: expected a weight above 0, which fisher divides by"):
         LatentModel("vae", K, beta=0.0, M=3, refiner="fisher").fit(np.abs(rows))
+
+
+def test_a_fitted_model_stays_what_it_was_until_it_is_fitted_anew(rows):
+    how = {"max_iter": 1, "features": "counts", "random_state": 0}
+    fitted = LatentModel("vae", K, settings=LINEAR, **how).fit(rows)
+    codes = fitted.transform(rows)
+    fitted.set_params(settings=LINEAR | {"likelihood": "multinomial"}, features="tfidf")
+    np.testing.assert_array_equal(fitted.transform(rows), codes)
+    with pytest.raises(ValueError, match="perplexity: expected a model of counts"):
+        fitted.perplexity(np.abs(rows))
+    with pytest.raises(ValueError, match=r"partial_fit: expected the settings of before, .*; fit begins anew"):
+        fitted.partial_fit(np.abs(rows))
+    with pytest.raises(ValueError, match="partial_fit: expected the model of before, vae, found ae; fit begins anew"):
+        fitted.set_params(model="ae", settings=LINEAR, features="counts").partial_fit(rows)
+    counts = np.random.default_rng(0).integers(0, 4, (30, 6))
+    with pytest.raises(ValueError, match="partial_fit: expected the settings of before"):
+        DLGM(3, max_iter=1).fit(counts).set_params(n_components=4).partial_fit(counts)
+
+
+def test_rows_worse_explained_than_by_one_gaussian_are_warned_of(rows):
+    with pytest.warns(ConvergenceWarning, match=r"nats a row, is below .* log-likelihood of the rows by one Gaussian"):
+        LatentModel("vae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows + 90)
+
+
+def test_what_is_no_number_is_not_given_back(rows):
+    fitted = LatentModel("vae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows)
+    with pytest.raises(NonFinite, match=r"X: elbo of \d+ of \d+ documents is not finite"):
+        fitted.score(rows * 1e30)
+    with pytest.raises(NonFinite, match=r"X: the posterior mean of \d+ of 512 rows is not finite"):
+        fitted.set_params(eval_M=5).transform(rows * 1e30)
 
 
 def test_what_auto_means_is_the_model_s_own(rows):
@@ -212,7 +277,7 @@ def test_rows_of_any_unit_train(rows, unit):
 
 
 def test_rows_that_are_all_equal_train():
-    for equal in (np.ones((40, 3)), np.zeros((40, 3)), np.ones((1, 3))):
+    for equal in (np.ones((40, 3)), np.ones((1, 3)), np.eye(1, 20_000).repeat(3, axis=0)):
         assert np.isfinite(LatentModel("vae", 1, settings=LINEAR, max_iter=2, **TRAINED).fit(equal).score(equal))
 
 
