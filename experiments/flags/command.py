@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -231,7 +232,7 @@ def _typed(item, value):
 
 def _model_of(argv: list[str]) -> str | None:
     """The model whose flags --help is to show. Raises BadInput."""
-    given = [argument.split("=", 1)[1] for argument in argv[1:] if argument.lstrip("-").startswith("model=")]
+    given = re.findall(r"^--?model[=\n](.*)$", "\n".join(argv[1:]), re.MULTILINE)
     if given:
         registry.entry(given[-1])
     return given[-1] if given else None

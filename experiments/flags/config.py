@@ -39,7 +39,7 @@ class Config:
     psi_beta1: float = setting(0.1, "Adam's beta1 for refinement, in evaluation too", "share")
     batch_size: int = setting(500, "documents of a step", "positive")
     epochs: int = setting(15, "passes over the training documents", "positive")
-    patience: int = setting(0, "stop after so many epochs without a better validation perplexity; 0: never", "natural")
+    patience: int = setting(0, "stop after so many epochs without a better validation score; 0: never", "natural")
     learning_rate: float = setting(
         0.003, "Adam's rate for the generative model and the inference network", "above_zero"
     )

@@ -199,6 +199,7 @@ def test_help_shows_the_flags_that_a_model_reads(case, command):
     name, _ = case
     code, out, _ = command("train", "--help", f"--model={name}")
     assert code == 0
+    assert command("train", "--model", name, "--help")[1] == out
     shown = {line.split()[0].removeprefix("--") for line in out.splitlines() if line.startswith("  --")}
     own = {item.name for item in fields(registry.entry(name).settings)}
     assert own <= shown

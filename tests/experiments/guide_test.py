@@ -1,12 +1,18 @@
 """The text of the guide runs as it stands there."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import numpy as np
 import pytest
 
+import dlgm_jax
 from dlgm_jax import load_run
 from dlgm_jax.data import batches
 from dlgm_jax.devices import meshes
@@ -23,14 +29,45 @@ SMALL = ["--K=4", "--inference_widths=8", "--batch_size=50", "--valid_size=40", 
 @pytest.fixture
 def mixture(monkeypatch):
     """The model of the page, in the registry for the time of a test."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    code, line = blocks()
     assert len(code.splitlines()) <= 60
-    monkeypatch.setattr(registry, "MODELS", registry.MODELS)
-    before = dict(registry.MODELS)
-    exec(compile(code, str(PAGE), "exec"), {"__name__": "mixture"})
-    yield registry.MODELS["mixture"]
-    registry.MODELS.clear()
-    registry.MODELS.update(before)
+    module = ModuleType("mixture")
+    monkeypatch.setitem(sys.modules, "mixture", module)  # where the dataclass looks its types up
+    exec(compile(code, str(PAGE), "exec"), vars(module))
+    (added,) = eval(f"{{{line}}}", {"Entry": registry.Entry, "mixture": module}).items()
+    monkeypatch.setitem(registry.MODELS, *added)
+    return added[1]
+
+
+def blocks():
+    """The file of the model, and its line in the registry."""
+    code, line = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return code, line
+
+
+def test_the_page_can_be_followed_to_the_letter(tmp_path):
+    """The file and the line, in a copy of the package."""
+    code, line = blocks()
+    package = Path(shutil.copytree(Path(dlgm_jax.__file__).parent, tmp_path / "dlgm_jax"))
+    (package / "models/mixture.py").write_text(code, encoding="utf-8")
+    written = (package / "models/registry.py").read_text(encoding="utf-8")
+    for before, after in (
+        ("import autoencoders, dlgm\n", "import autoencoders, dlgm, mixture\n"),
+        ("MODELS = {\n", f"MODELS = {{\n{line}"),
+    ):
+        assert written.count(before) == 1
+        written = written.replace(before, after)
+    (package / "models/registry.py").write_text(written, encoding="utf-8")
+    asked = "from dlgm_jax.models.registry import entry; print(entry('mixture').made({'K': 7}).K)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("7\n", 0), done.stderr
 
 
 def test_the_model_of_the_page_is_what_it_says(mixture, nvdm_folder):
