@@ -17,6 +17,26 @@ def to_dense(matrix: Csr) -> Array:
     return jnp.zeros(_shape(matrix), matrix.values.dtype).at[matrix.rows, matrix.words].add(matrix.values)
 
 
+def select_rows(matrix: Csr, chosen: Array) -> Csr:
+    """The rows at the places `chosen` [D], each there once, as a matrix [D, V] with as much room for entries."""
+    matrix = jax.tree.map(jnp.asarray, matrix)
+    (size, words), D = _shape(matrix), chosen.size
+    place = jnp.full(size, D, jnp.int32).at[chosen].set(jnp.arange(D, dtype=jnp.int32))
+    rows = jnp.where(jnp.arange(matrix.rows.size) < matrix.row_ptr[-1], place[matrix.rows], D)
+    order = jnp.argsort(rows, stable=True)
+    rows, columns, values = rows[order], matrix.words[order], matrix.values[order]
+    columns = jnp.where(rows < D, columns, words)
+    by_word = jnp.argsort(columns, stable=True)
+    return Csr(
+        values=jnp.where(rows < D, values, 0),
+        words=jnp.where(rows < D, columns, 0),
+        rows=jnp.where(rows < D, rows, 0),
+        row_ptr=jnp.searchsorted(rows, jnp.arange(D + 1)).astype(jnp.int32),
+        by_word=by_word,
+        word_ptr=jnp.searchsorted(columns[by_word], jnp.arange(words + 1)).astype(jnp.int32),
+    )
+
+
 @jax.custom_vjp
 def product(matrix: Csr, weights: Array) -> Array:
     """`matrix @ weights`: [B, V] @ [V, H] -> [B, H], differentiable in the weights only.
@@ -25,6 +45,11 @@ def product(matrix: Csr, weights: Array) -> Array:
     scattered to a dense matrix on the device, where dense products are cheap.
     """
     return jax.lax.platform_dependent(matrix, weights, cpu=_csr_product, default=_dense_product)
+
+
+def transposed_product(matrix: Csr, dense: Array) -> Array:
+    """`matrix.T @ dense`: [V, B] @ [B, H] -> [V, H], as `product`; no derivatives."""
+    return jax.lax.platform_dependent(matrix, dense, cpu=_csr_gradient, default=_dense_gradient)
 
 
 def _csr_product(matrix, weights):
@@ -53,7 +78,7 @@ def _forward(matrix, weights):
 
 
 def _backward(matrix, cotangent):
-    return None, jax.lax.platform_dependent(matrix, cotangent, cpu=_csr_gradient, default=_dense_gradient)
+    return None, transposed_product(matrix, cotangent)
 
 
 product.defvjp(_forward, _backward)

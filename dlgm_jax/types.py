@@ -119,7 +119,15 @@ class Model:
     linear: LinearSoftmax | None = None
     word_axis: Callable[[tuple[str, ...]], int | None] | None = None  # path to an array of params -> its axis of words
     sample_row: Callable[[Params, Array], Array] | None = None  # params, key -> a row of real numbers, where it is one
-    adapted: Callable[[Params, RowStatistics], Params] | None = None  # random parameters, brought to the scale of rows
+    adapted: Callable[[Params, Any], Params] | None = None  # random parameters, fitted to what the training rows are:
+    # real ones to their RowStatistics, counts to how often every word occurs [V]
+    select: Callable[..., Any] | None = None  # evidence, documents [D] -> that of these places of the batch; None: its
+    # leaves have a leading B
+    own_log_probs: Callable[..., Array] | None = None  # params, z, key -> draws log p of the words of a document itself
+    next_log_probs: Callable[..., Array] | None = (
+        None  # params, z, counts seen [V] -> log p of one more word [V]; None,
+    )
+    # as for own_log_probs: log_probs, since words are drawn apart given z
     unit_kl: Callable[..., Array] | None = None  # params, psi -> KL of each latent dimension [K]; None: it has no parts
     decoder: Callable[[Params], Any] | None = None  # params -> hidden layers and a linear output, for fast Jacobians
 

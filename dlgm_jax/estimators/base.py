@@ -125,10 +125,9 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             raise ValueError(f"n_samples: {found}")
         params, random, model = jax.device_put(self.params_), check_random_state(random_state), self._model()
         keys = jax.random.split(jax.random.key(int(random.randint(2**31 - 1))), n_samples)
-        log_probs = model.log_probs
-        if log_probs is None:
+        if not model.of_words:
             return np.asarray(jax.vmap(lambda key: sampling.sample(model, params, key, 0))(keys))
-        draw = jax.jit(lambda key: log_probs(params, model.prior(params, key)))
+        draw = jax.jit(partial(sampling.log_probs, model, params))
 
         def row(key, words):  # counts of any length are drawn on the host, in float64
             probabilities = np.exp(np.asarray(draw(key), np.float64))
@@ -290,9 +289,8 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.document_frequencies_ = self.document_frequencies_ + corpus.document_frequencies()
         self.n_samples_seen_ += corpus.num_documents
         if anew:
-            statistics = None if self.spec_.of_words else real_rows.statistics(self._rows(corpus))
-            key = self._key(INIT)
-            self.state_ = jax.device_get(compiled.init_state(key, corpus.vocab_size, self.spec_, statistics))
+            seen = corpus.word_frequencies() if self.spec_.of_words else real_rows.statistics(self._rows(corpus))
+            self.state_ = jax.device_get(compiled.init_state(self._key(INIT), corpus.vocab_size, self.spec_, seen))
 
         step = compiled.training_step(
             self.spec_,

@@ -15,7 +15,7 @@ from dlgm_jax.features import reader
 from dlgm_jax.inference.batched import chosen
 from dlgm_jax.learning import steps
 from dlgm_jax.models import registry
-from dlgm_jax.types import Array, Model, RowStatistics
+from dlgm_jax.types import Array, Model
 
 How = tuple[str, int, float, float]  # the arguments of `chosen`
 
@@ -43,9 +43,9 @@ class Spec(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("spec", "vocab_size"))
-def init_state(key: Array, vocab_size: int, spec: Spec, rows: RowStatistics | None = None) -> steps.State:
+def init_state(key: Array, vocab_size: int, spec: Spec, seen: Any) -> steps.State:
     """A state before the first step."""
-    return steps.init_state(spec._replace(features="norm").model(None), steps.adam(0.0), key, vocab_size, rows)
+    return steps.init_state(spec._replace(features="norm").model(None), steps.adam(0.0), key, vocab_size, seen)
 
 
 @lru_cache

@@ -1,23 +1,25 @@
 """Document completion: the posterior of a document's observed part predicts the words of the other part.
 
 The tokens of the scored part are predicted each on its own, by a distribution over words that is either the plug-in
-mu(E_q[z]) or the predictive E_q[mu(z)]. Both are normalised, so their perplexities are what they are and no bounds.
+mu(E_q[z]) or the predictive E_q[mu(z)]; where words come in bursts, mu is that of one more word beside the observed
+ones, given z. Both are normalised, so their perplexities are what they are and no bounds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dlgm_jax import sparse
 from dlgm_jax.errors import BadInput, NonFinite
 from dlgm_jax.evaluation.perplexity import corpus_perplexity, perplexity
 from dlgm_jax.evaluation.posteriors import posterior
 from dlgm_jax.evaluation.scoring import check_finite
 from dlgm_jax.inference.batched import Refinement, document_keys
-from dlgm_jax.sparse import row_sums
 from dlgm_jax.types import AnyArray, Array, Batch, Model, Params
 
 
@@ -79,7 +81,11 @@ def completer(
         keys = document_keys(jax.random.fold_in(key, 2), observed)
 
         def at_words(z):  # [B, K] -> [P], log probabilities of the scored words
-            return jax.vmap(lambda one: log_probs(params, one))(z)[words.rows, words.words]
+            if model.next_log_probs is None:
+                of_words = jax.vmap(partial(log_probs, params))(z)
+            else:
+                of_words = jax.vmap(partial(model.next_log_probs, params))(z, sparse.to_dense(observed.counts))
+            return of_words[words.rows, words.words]
 
         def another(total, number):
             draws = jax.vmap(lambda q, key: model.family.sample(q, jax.random.fold_in(key, number)))(psi, keys)
@@ -88,8 +94,8 @@ def completer(
         none = jnp.full(words.values.shape, -jnp.inf)
         total, _ = jax.lax.scan(another, none, jnp.arange(num_samples))
         return Completed(
-            plug_in=row_sums(words, words.values * at_words(jax.vmap(model.family.mean)(psi))),
-            predictive=row_sums(words, words.values * (total - jnp.log(num_samples))),
+            plug_in=sparse.row_sums(words, words.values * at_words(jax.vmap(model.family.mean)(psi))),
+            predictive=sparse.row_sums(words, words.values * (total - jnp.log(num_samples))),
         )
 
     return jax.jit(step)

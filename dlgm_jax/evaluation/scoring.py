@@ -16,7 +16,7 @@ from dlgm_jax.devices.collectives import DATA, gathered
 from dlgm_jax.errors import NonFinite
 from dlgm_jax.evaluation.perplexity import corpus_perplexity, perplexity
 from dlgm_jax.inference import full_covariance
-from dlgm_jax.inference.batched import Refinement, document_keys, infer
+from dlgm_jax.inference.batched import Refinement, apart, document_keys, infer
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
 from dlgm_jax.introspection.spectrum import ACTIVE_VARIANCE
 from dlgm_jax.types import AnyArray, Array, Batch, Gaussian, Model, Params
@@ -67,6 +67,8 @@ class Bounds:
     """The bounds on log p(x) of one document, in nats, each a mean over `num_samples` draws."""
 
     model: Model
+    params: Params
+    log_likelihood: Callable[[Array, Any], Array]  # log p(x|z) of z and a document, by `apart`
     num_samples: int
     iwae_samples: int
     full_steps: int
@@ -75,33 +77,31 @@ class Bounds:
         """The mean of an estimate over keys."""
         return jnp.mean(jax.lax.map(lambda s: estimate(jax.random.fold_in(key, s)), jnp.arange(self.num_samples)))
 
-    def log_likelihood(self, params: Params, evidence: Any) -> Callable[[Array], Array]:
-        """log p(x|z) as a function of z."""
-        return lambda z: self.model.log_likelihood(params, z, evidence)
+    def of_z(self, document: Any) -> Callable[[Array], Array]:
+        """log p(x|z) of a document as a function of z."""
+        return lambda z: self.log_likelihood(z, document)
 
-    def plain(self, params: Params, psi: Any, evidence: Any, key: Array) -> Array:
+    def plain(self, psi: Any, document: Any, key: Array) -> Array:
         """The evidence lower bound."""
-        how = {"family": self.model.family, "kl": partial(self.model.kl, params)}
-        return self.averaged(lambda key: elbo(self.log_likelihood(params, evidence), psi, key, **how), key)
+        how = {"family": self.model.family, "kl": partial(self.model.kl, self.params)}
+        return self.averaged(lambda key: elbo(self.of_z(document), psi, key, **how), key)
 
-    def kl(self, params: Params, psi: Any, key: Array) -> Array:
+    def kl(self, psi: Any, key: Array) -> Array:
         """KL(q || p); a model that has no closed form of it estimates it by one draw."""
-        return self.model.kl(params, psi, self.model.family.sample(psi, key))
+        return self.model.kl(self.params, psi, self.model.family.sample(psi, key))
 
-    def weighted(self, params: Params, psi: Any, evidence: Any, key: Array) -> Array:
+    def weighted(self, psi: Any, document: Any, key: Array) -> Array:
         """The importance-weighted bound."""
-        how = {"family": self.model.family, "log_prior": partial(self.model.log_prior, params)}
-        return importance_weighted_bound(
-            self.log_likelihood(params, evidence), psi, key, num_samples=self.iwae_samples, **how
-        )
+        how = {"family": self.model.family, "log_prior": partial(self.model.log_prior, self.params)}
+        return importance_weighted_bound(self.of_z(document), psi, key, num_samples=self.iwae_samples, **how)
 
-    def full(self, params: Params, psi: Gaussian, evidence: Any, key: Array) -> Array:
+    def full(self, psi: Gaussian, document: Any, key: Array) -> Array:
         """The bound by a posterior with full covariance, fitted from psi."""
-        log_likelihood, linear = self.log_likelihood(params, evidence), self.model.linear
+        log_likelihood, linear = self.of_z(document), self.model.linear
         assert linear is not None
 
         def curvature(z):
-            return linear.curvature(params, z, evidence)
+            return linear.curvature(self.params, z, document)
 
         fit_key, bound_key = jax.random.split(key)
         q = full_covariance.fit(log_likelihood, curvature, psi, fit_key, num_steps=self.full_steps)
@@ -126,7 +126,6 @@ def scorer(
 
     if full_steps and model.linear is None:
         raise ValueError("full covariances expect a softmax of a linear layer under the standard normal prior")
-    bounds = Bounds(model, num_samples, iwae_samples, full_steps)
 
     def step(params: Params, batch: Batch, key: Array) -> DocumentScores:
         guess_keys, refine_keys, refined_keys, iwae_keys, full_keys = (
@@ -134,16 +133,19 @@ def scorer(
         )
         features, batch_key = model.features(batch.counts), jax.random.fold_in(key, 4)
         guess, evidence, refined = infer(model, refinement, params, batch, features, refine_keys, batch_key)
-        bound, kl, iwae, full = (partial(of, params) for of in (bounds.plain, bounds.kl, bounds.weighted, bounds.full))
+        documents, log_likelihood = apart(model, params, evidence)
+        bounds = Bounds(model, params, log_likelihood, num_samples, iwae_samples, full_steps)
         scores = DocumentScores(
-            elbo=jax.vmap(bound)(guess, evidence, guess_keys),
-            elbo_refined=jax.vmap(bound)(refined, evidence, refined_keys),
-            kl=jax.vmap(kl)(guess, guess_keys),
-            kl_refined=jax.vmap(kl)(refined, refined_keys),
+            elbo=jax.vmap(bounds.plain)(guess, documents, guess_keys),
+            elbo_refined=jax.vmap(bounds.plain)(refined, documents, refined_keys),
+            kl=jax.vmap(bounds.kl)(guess, guess_keys),
+            kl_refined=jax.vmap(bounds.kl)(refined, refined_keys),
             mean_refined=jax.vmap(model.family.mean)(refined),
             psi_refined=refined,
-            importance_weighted=jax.vmap(iwae)(refined, evidence, iwae_keys) if iwae_samples else None,
-            full_covariance=jax.lax.map(lambda one: full(*one), (refined, evidence, full_keys), batch_size=TOGETHER)
+            importance_weighted=jax.vmap(bounds.weighted)(refined, documents, iwae_keys) if iwae_samples else None,
+            full_covariance=jax.lax.map(
+                lambda one: bounds.full(*one), (refined, documents, full_keys), batch_size=TOGETHER
+            )
             if full_steps
             else None,
         )

@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.custom_batching
+import jax.numpy as jnp
 
 from dlgm_jax.inference import fisher, refine
 from dlgm_jax.inference.fisher import WORDS_A_DRAW
@@ -72,6 +74,65 @@ class Inferred(NamedTuple):
     refined: Any  # psi after refinement, leaves [B, ...]
 
 
+class Numbered(NamedTuple):
+    """A document of a batch whose evidence does not fall apart."""
+
+    place: Array  # [B], in the batch
+    length: Array  # [B], N
+
+
+def apart(model: Model, params: Params, evidence: Any) -> tuple[Any, Callable[[Array, Any], Array]]:
+    """What `vmap` takes apart into documents, leaves [B, ..], and log p(x|z) of z [K] and one of them, in nats.
+
+    The evidence itself, where its leaves are of documents. Else documents are numbered, and those that a `vmap` takes
+    together are evaluated at once: sparse arrays of a batch stay flat, without padding to the longest document. The
+    gradient in z of the sum over documents is each document's own. The function has one derivative, in z.
+    """
+    select = model.select
+    if select is None:
+        return evidence, lambda z, document: model.log_likelihood(params, z, document)
+
+    def sums(z: Array, places: Array) -> tuple[Array, Array]:
+        whole = len(places) == len(evidence.length)  # a vmap keeps their order
+        known = evidence if whole else select(evidence, places)
+        values = model.log_likelihood(params, z, known)
+        return jnp.sum(values), values
+
+    def values(z: Array, places: Array) -> Array:
+        return sums(z, places)[1]
+
+    def values_and_gradients(z: Array, places: Array) -> tuple[Array, Array]:
+        gradients, found = jax.grad(sums, has_aux=True)(z, places)
+        return found, gradients
+
+    value, value_and_gradient = map(_together, (values, values_and_gradients))
+
+    @jax.custom_vjp
+    def log_likelihood(z: Array, place: Array) -> Array:
+        return value(z, place)
+
+    log_likelihood.defvjp(value_and_gradient, lambda gradient, cotangent: (cotangent * gradient, None))
+    return Numbered(jnp.arange(len(evidence.length)), evidence.length), lambda z, one: log_likelihood(z, one.place)
+
+
+def _together(of_documents: Callable[[Array, Array], Any]) -> Callable[[Array, Array], Any]:
+    """The function of one document, z [K] and its place, that `vmap` evaluates for all documents at once."""
+
+    @jax.custom_batching.custom_vmap
+    def of_one(z: Array, place: Array) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], of_documents(z[None], place[None]))
+
+    @of_one.def_vmap
+    def _(size: int, batched: list[bool], z: Array, place: Array) -> tuple[Any, Any]:
+        if not batched[1]:  # several z of one document
+            found = jax.lax.map(lambda one: of_one(one, place), z)
+        else:
+            found = of_documents(z if batched[0] else jnp.broadcast_to(z, (size, *z.shape)), place)
+        return found, jax.tree.map(lambda _: True, found)
+
+    return of_one
+
+
 def document_keys(key: Array, batch: Batch) -> Array:
     """One key for each document, the same whatever batch it stands in: [B]."""
     return jax.vmap(partial(jax.random.fold_in, key))(batch.document)
@@ -112,12 +173,13 @@ def refine_batch(
     if not refinement.num_steps:
         return psi
     refiner = refinement.prepare(model, params, key, beta)
+    documents, log_likelihood = apart(model, params, evidence)
 
-    def one(psi, evidence, key):
-        def log_likelihood(z):
-            return model.log_likelihood(params, z, evidence)
+    def one(psi, document, key):
+        def of_z(z):
+            return log_likelihood(z, document)
 
         steps = refinement.num_steps
-        return refine.refine(log_likelihood, psi, key, refiner=refiner(evidence), num_steps=steps)[0]
+        return refine.refine(of_z, psi, key, refiner=refiner(document), num_steps=steps)[0]
 
-    return jax.vmap(one)(psi, evidence, keys)
+    return jax.vmap(one)(psi, documents, keys)

@@ -1,4 +1,4 @@
-"""Normalisers over large vocabularies, with explicit gradients.
+"""Normalisers over large vocabularies, and the logits of some words beside them, with explicit gradients.
 
 d logsumexp(h W + b) / dh = softmax(h W + b) W^T: attention with query h whose keys and values are the columns of W.
 """
@@ -8,7 +8,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from dlgm_jax.types import Array
+from dlgm_jax import sparse
+from dlgm_jax.types import Array, Csr
 
 WHOLE, BLOCK = 4096, 2048  # on a CPU vocabularies up to WHOLE words are taken at once, larger ones in blocks
 # Elsewhere every block is several launches, which cost more than its products where it is small.
@@ -22,12 +23,29 @@ def logsumexp_linear(h: Array, weights: Array, bias: Array, *, block: int | None
     logits again; `block=0` takes all words at once, and None decides by V.
     """
     vocab_size = bias.size
-    if block is None:
-        whole, part = (WHOLE, BLOCK) if jax.default_backend() == "cpu" else (LAUNCHED_WHOLE, LAUNCHED_BLOCK)
-        block = part if vocab_size > whole else 0
+    block = _chosen(vocab_size) if block is None else block
     if 0 < block < vocab_size:
         return _blocked(h, weights, bias, block)
     return _whole(h, weights, bias)
+
+
+def logsumexp_and_logits_at(
+    h: Array, weights: Array, bias: Array, at: Csr, *, block: int | None = None
+) -> tuple[Array, Array]:
+    """`logsumexp_linear` of the rows h [B, H], [B], and the logits at the entries of `at`, a matrix [B, V]: [P].
+
+    The values of `at` are not looked at. Blocks, and the result's derivatives, are as in `logsumexp_linear`.
+    """
+    block = _chosen(bias.size) if block is None else block
+    if 0 < block < bias.size:
+        return _blocked_at(h, weights, bias, at, block)
+    logits = h @ weights + bias
+    return jax.nn.logsumexp(logits, axis=-1), logits[at.rows, at.words]
+
+
+def _chosen(vocab_size: int) -> int:
+    whole, part = (WHOLE, BLOCK) if jax.default_backend() == "cpu" else (LAUNCHED_WHOLE, LAUNCHED_BLOCK)
+    return part if vocab_size > whole else 0
 
 
 @jax.custom_vjp
@@ -71,19 +89,30 @@ def _blocked(h, weights, bias, block):
 
 
 def _blocked_forward(h, weights, bias, block):
+    value, key, _ = _keyed(h, weights, bias, block)
+    return value, (h, weights, bias, value, key)
+
+
+def _keyed(h, weights, bias, block, at=None):
+    """The normaliser, its gradient in h, and the logits at the entries of `at`, if any, in one pass over the words."""
+
     def add(running, start, size):
-        top, total, key = running
+        top, total, key, found = running
         logits = _logits(h, weights, bias, start, size)
         higher = jnp.maximum(top, jnp.max(logits, axis=-1))
         terms = jnp.exp(logits - higher[..., None])
         fade = jnp.exp(top - higher)
         total = total * fade + jnp.sum(terms, axis=-1)
         key = key * fade[..., None] + terms @ _columns(weights, start, size).T
-        return higher, total, key
+        if at is not None:
+            column = at.words - start
+            here = (column >= 0) & (column < size)
+            found = jnp.where(here, logits[at.rows, jnp.clip(column, 0, size - 1)], found)
+        return higher, total, key, found
 
-    top, total, key = _over_blocks(add, (*_start(h), jnp.zeros_like(h)), bias.size, block)
-    value = top + jnp.log(total)
-    return value, (h, weights, bias, value, key / total[..., None])
+    none = None if at is None else jnp.zeros(at.words.shape, h.dtype)
+    top, total, key, found = _over_blocks(add, (*_start(h), jnp.zeros_like(h), none), bias.size, block)
+    return top + jnp.log(total), key / total[..., None], found
 
 
 def _blocked_backward(block, kept, cotangent):
@@ -102,6 +131,28 @@ def _blocked_backward(block, kept, cotangent):
 
 
 _blocked.defvjp(_blocked_forward, _blocked_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _blocked_at(h, weights, bias, at, block):
+    return _blocked_at_forward(h, weights, bias, at, block)[0]
+
+
+def _blocked_at_forward(h, weights, bias, at, block):
+    value, key, found = _keyed(h, weights, bias, block, at)
+    return (value, found), (at, (h, weights, bias, value, key))
+
+
+def _blocked_at_backward(block, kept, cotangents):
+    at, (h, weights, *_) = kept
+    of_normaliser, of_logits = cotangents
+    of_h, of_weights, of_bias = _blocked_backward(block, kept[1], of_normaliser)
+    entries = at._replace(values=of_logits)
+    columns = sparse.transposed_product(entries, jnp.concatenate([h, jnp.ones_like(h[:, :1])], axis=1)).T
+    return of_h + sparse.product(entries, weights.T), of_weights + columns[:-1], of_bias + columns[-1], None
+
+
+_blocked_at.defvjp(_blocked_at_forward, _blocked_at_backward)
 
 
 def _over_blocks(add, carry, vocab_size, block):

@@ -14,7 +14,7 @@ from dlgm_jax.devices import meshes
 from dlgm_jax.devices.collectives import DATA, VOCAB, agreed, gathered, summed
 from dlgm_jax.features import drop_words
 from dlgm_jax.inference.batched import Refinement, document_keys, infer
-from dlgm_jax.types import Array, Batch, Model, Params, RowStatistics
+from dlgm_jax.types import Array, Batch, Model, Params
 
 
 class State(NamedTuple):
@@ -49,12 +49,13 @@ def init_state(
     optimiser: optax.GradientTransformation,
     key: Array,
     vocab_size: int,
-    rows: RowStatistics | None = None,
+    seen: Any = None,
 ) -> State:
-    """Random parameters and zero moments; theta and phi have their own. Some models begin by the `rows` of training."""
+    """Random parameters, which some models adapt to what is `seen` of the training rows, and zero moments; theta and
+    phi have their own."""
     params = model.init(key, vocab_size)
-    if model.adapted and rows:
-        params = model.adapted(params, rows)
+    if model.adapted and seen is not None:
+        params = model.adapted(params, seen)
     moments = Params(optimiser.init(params.theta), optimiser.init(params.phi))
     return State(params, moments, jnp.zeros((), jnp.int32))
 

@@ -16,11 +16,11 @@ import jax.numpy as jnp
 from dlgm_jax import networks, sparse
 from dlgm_jax.devices.collectives import summed
 from dlgm_jax.distributions import delta
-from dlgm_jax.models import dlgm
+from dlgm_jax.models import dlgm, likelihoods
 from dlgm_jax.settings import one_of, setting
 from dlgm_jax.types import Array, Batch, Code, Csr, Dense, Mlp, Model, Params, RowStatistics
 
-LIKELIHOODS = ("multinomial", "gaussian")
+LIKELIHOODS = ("multinomial", "dirichlet_multinomial", "gaussian")
 Read = Callable[[Csr], Csr]
 
 
@@ -30,7 +30,7 @@ class Settings(dlgm.Settings):
 
     likelihood: str = setting(
         "multinomial",
-        "multinomial: of the counts; gaussian: of the row that --features gives, whose squared error counts",
+        "multinomial or dirichlet_multinomial: of the counts; gaussian: of the row that --features gives",
         one_of(LIKELIHOODS),
     )
 
@@ -71,8 +71,8 @@ def vae(settings: Settings, features: Read, *, vocab_axis: str | None = None) ->
     Returns:
         The model as functions of its parameters.
     """
-    model = dlgm.build(settings, features, vocab_axis=vocab_axis)
-    return model if settings.likelihood == "multinomial" else of_real_rows(model, vocab_axis)
+    model = likelihoods.build(settings, features, vocab_axis=vocab_axis)
+    return of_real_rows(model, vocab_axis) if settings.likelihood == "gaussian" else model
 
 
 def ae(settings: Settings, features: Read, *, vocab_axis: str | None = None) -> Model:
@@ -81,7 +81,7 @@ def ae(settings: Settings, features: Read, *, vocab_axis: str | None = None) -> 
     Random codes, for samples and mean Jacobians, are drawn from N(0, I), which training does not know of. A denoising
     autoencoder is the same, trained with dropout on what the network reads. Arguments and result are those of `vae`.
     """
-    gaussian = dlgm.build(settings, features, vocab_axis=vocab_axis)
+    gaussian = likelihoods.build(settings, features, vocab_axis=vocab_axis)
 
     def init(key: Array, vocab_size: int) -> Params:
         theta, phi = gaussian.init(key, vocab_size)
@@ -98,7 +98,7 @@ def ae(settings: Settings, features: Read, *, vocab_axis: str | None = None) -> 
 
     of_codes = {"init": init, "encode": encode, "family": delta.POINT, "kl": no_kl, "linear": None, "unit_kl": None}
     model = replace(gaussian, **of_codes)
-    return model if settings.likelihood == "multinomial" else of_real_rows(model, vocab_axis)
+    return of_real_rows(model, vocab_axis) if settings.likelihood == "gaussian" else model
 
 
 def of_real_rows(model: Model, vocab_axis: str | None = None) -> Model:

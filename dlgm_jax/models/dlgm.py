@@ -24,13 +24,13 @@ from dlgm_jax.inference.fisher import WORDS_A_DRAW, Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
 from dlgm_jax.networks import latent_dim, potentials, vocab_size
-from dlgm_jax.settings import setting
+from dlgm_jax.settings import one_of, setting
 from dlgm_jax.types import Array, Batch, Csr, Dense, Gaussian, LinearSoftmax, Mlp, Model, Params
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Sizes and nonlinearity of the model; each field is a flag."""
+    """Sizes, nonlinearity and likelihood of the model; each field is a flag."""
 
     generative_widths: tuple[int, ...] = setting(
         (400, 400), "hidden widths of the generative model, as 400,400; empty: log-linear", "widths"
@@ -40,6 +40,11 @@ class Settings:
         "relu", f"nonlinearity of the hidden layers: {', '.join(networks.ACTIVATIONS)}", "activation"
     )
     K: int = setting(100, "latent dimensions", "size")
+    likelihood: str = setting(
+        "multinomial",
+        "of the words: multinomial, or dirichlet_multinomial, in which they come in bursts",
+        one_of(("multinomial", "dirichlet_multinomial")),
+    )
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -289,11 +294,6 @@ def dlgm(features: Callable[[Csr], Csr], *, vocab_axis: str | None = None, **siz
         unit_kl=lambda params, psi: gaussian.unit_kl(psi),
         decoder=decoder,
     )
-
-
-def build(settings: Settings, features: Callable[[Csr], Csr], *, vocab_axis: str | None = None) -> Model:
-    """The model of these settings, as the registry makes it."""
-    return dlgm(features, vocab_axis=vocab_axis, **settings.sizes)
 
 
 def _word_axis(path: tuple[str, ...], *, deep: bool) -> int | None:

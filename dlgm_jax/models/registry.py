@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from dlgm_jax.errors import BadInput, shown
-from dlgm_jax.models import autoencoders, dlgm
+from dlgm_jax.models import autoencoders, dlgm, likelihoods
 from dlgm_jax.types import Model
 
 OF_A_KL = ("beta", "kl_anneal_steps")  # settings of training that weigh the KL
@@ -28,8 +28,10 @@ class Entry:
 
 
 MODELS = {
-    "1": Entry("log-linear deep latent Gaussian model", dlgm.Settings, dlgm.build, {"generative_widths": ()}),
-    "3": Entry("deep latent Gaussian model, two hidden layers of 400 and a linear output", dlgm.Settings, dlgm.build),
+    "1": Entry("log-linear deep latent Gaussian model", dlgm.Settings, likelihoods.build, {"generative_widths": ()}),
+    "3": Entry(
+        "deep latent Gaussian model, two hidden layers of 400 and a linear output", dlgm.Settings, likelihoods.build
+    ),
     "ae": Entry(
         "autoencoder: one code a document, no prior",
         autoencoders.Settings,

@@ -11,8 +11,17 @@ def sample(model: Model, params: Params, key: Array, length: int | Array) -> Arr
 
     `length` means nothing for real numbers.
     """
-    if model.log_probs is None:
+    if not model.of_words:
         assert model.sample_row is not None
         return model.sample_row(params, key)
-    z_key, words_key = jax.random.split(key)
-    return jax.random.multinomial(words_key, length, jnp.exp(model.log_probs(params, model.prior(params, z_key))))
+    document_key, words_key = jax.random.split(key)
+    return jax.random.multinomial(words_key, length, jnp.exp(log_probs(model, params, document_key)))
+
+
+def log_probs(model: Model, params: Params, key: Array) -> Array:
+    """Draws z from the prior and what the words of one document are drawn from: log probabilities [V]."""
+    assert model.log_probs is not None
+    if model.own_log_probs is None:
+        return model.log_probs(params, model.prior(params, key))
+    z_key, own_key = jax.random.split(key)
+    return model.own_log_probs(params, model.prior(params, z_key), own_key)

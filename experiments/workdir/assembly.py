@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ from dlgm_jax.evaluation import real_rows, scoring
 from dlgm_jax.inference.batched import Refinement, chosen
 from dlgm_jax.learning import steps
 from dlgm_jax.learning.loop import Step
-from dlgm_jax.types import Array, Batch, Model, Params, RowStatistics
+from dlgm_jax.types import Array, Batch, Model, Params
 from experiments.flags.config import Config
 
 INIT, TRAIN, SCORE, INTROSPECT, COMPLETE, CONTEXTS, DOCUMENTS = range(7)  # uses of the seed
@@ -79,15 +80,20 @@ class Assembly:
         return steps.adam(rate, weight_decay=config.weight_decay)
 
     def init_state(self) -> steps.State:
-        rows = real_rows.statistics(self.rows_of("train")) if self.model.adapted else None
-        return meshes.made(self.mesh, partial(self._init_state, rows), self.model.word_axis)
+        return meshes.made(self.mesh, partial(self._init_state, self._seen()), self.model.word_axis)
 
     def shapes(self) -> steps.State:
         """The shapes and types of a state, and with a mesh how it lies there: what a checkpoint is restored to."""
         return meshes.shapes(self.mesh, self._init_state, self.model.word_axis)
 
-    def _init_state(self, rows: RowStatistics | None = None) -> steps.State:
-        return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size, rows)
+    def _init_state(self, seen: Any = None) -> steps.State:
+        return steps.init_state(self.model, self.optimiser(), self.key(INIT), self.train.vocab_size, seen)
+
+    def _seen(self) -> Any:
+        """What a model that adapts to them is told of the training rows."""
+        if self.model.adapted is None:
+            return None
+        return self.train.word_frequencies() if self.model.of_words else real_rows.statistics(self.rows_of("train"))
 
     def refines(self, epoch: int) -> bool:
         """Tells whether an epoch, from 1, refines the posteriors of its documents as the flags say."""

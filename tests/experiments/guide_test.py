@@ -52,7 +52,7 @@ def test_the_page_can_be_followed_to_the_letter(tmp_path):
     (package / "models/mixture.py").write_text(code, encoding="utf-8")
     written = (package / "models/registry.py").read_text(encoding="utf-8")
     for before, after in (
-        ("import autoencoders, dlgm\n", "import autoencoders, dlgm, mixture\n"),
+        ("import autoencoders, dlgm, likelihoods\n", "import autoencoders, dlgm, likelihoods, mixture\n"),
         ("MODELS = {\n", f"MODELS = {{\n{line}"),
     ):
         assert written.count(before) == 1

@@ -3,7 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlgm_jax.inference.softmax import WHOLE, logsumexp_linear
+from dlgm_jax.data import batches
+from dlgm_jax.inference.softmax import WHOLE, logsumexp_and_logits_at, logsumexp_linear
+from tests.conftest import as_corpus
 
 H, V = 5, 23
 
@@ -32,6 +34,32 @@ def test_value_and_every_gradient_are_autodiffs(x64, block, rows):
         found = way(jax.value_and_grad(ours, (0, 1, 2)))(h, weights, bias)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), found, expected)
     np.testing.assert_allclose(ours(h, weights, bias), expected[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("block", [0, 1, 5, 22, 23, None])
+def test_the_logits_at_entries_beside_the_normaliser_and_every_gradient_are_autodiffs(x64, block):
+    h, weights, bias = map(jnp.asarray, inputs((4,)))
+    rng = np.random.default_rng(1)
+    counts = as_corpus(rng.poisson(0.4, (4, V)))
+    (batch,) = batches.ordered_batches(counts, 4, sizes=batches.padded_sizes(4, counts))
+    at, entries = batch.counts, int(batch.counts.row_ptr[-1])
+    towards, also = jnp.asarray(rng.normal(size=4)), jnp.asarray(rng.normal(size=at.values.shape)).at[entries:].set(0)
+
+    def ours(h, weights, bias):
+        normalisers, logits = logsumexp_and_logits_at(h, weights, bias, at, block=block)
+        return jnp.sum(towards * normalisers) + jnp.sum(also * logits)
+
+    def expected(h, weights, bias):
+        logits = h @ weights + bias
+        return jnp.sum(towards * plain(h, weights, bias)) + jnp.sum(also * logits[at.rows, at.words])
+
+    for way in (lambda f: f, jax.jit):
+        found = way(jax.value_and_grad(ours, (0, 1, 2)))(h, weights, bias)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12),
+            found,
+            jax.value_and_grad(expected, (0, 1, 2))(h, weights, bias),
+        )
 
 
 @pytest.mark.parametrize("block", [0, 5])
