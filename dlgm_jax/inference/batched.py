@@ -92,42 +92,45 @@ def apart(model: Model, params: Params, evidence: Any) -> tuple[Any, Callable[[A
     if select is None:
         return evidence, lambda z, document: model.log_likelihood(params, z, document)
 
-    def sums(z: Array, places: Array) -> tuple[Array, Array]:
+    def sums(z: Array, places: Array, known: tuple[Params, Any]) -> tuple[Array, Array]:
+        params, evidence = known
         whole = len(places) == len(evidence.length)  # a vmap keeps their order
-        known = evidence if whole else select(evidence, places)
-        values = model.log_likelihood(params, z, known)
+        values = model.log_likelihood(params, z, evidence if whole else select(evidence, places))
         return jnp.sum(values), values
 
-    def values(z: Array, places: Array) -> Array:
-        return sums(z, places)[1]
+    def values_and_gradients(*arguments: Any) -> tuple[Array, Array]:
+        gradients, values = jax.grad(sums, has_aux=True)(*arguments)
+        return values, gradients
 
-    def values_and_gradients(z: Array, places: Array) -> tuple[Array, Array]:
-        gradients, found = jax.grad(sums, has_aux=True)(z, places)
-        return found, gradients
-
-    value, value_and_gradient = map(_together, (values, values_and_gradients))
+    value, value_and_gradient = _together(lambda *arguments: sums(*arguments)[1]), _together(values_and_gradients)
+    known = params, evidence
 
     @jax.custom_vjp
     def log_likelihood(z: Array, place: Array) -> Array:
-        return value(z, place)
+        return value(z, place, known)
 
-    log_likelihood.defvjp(value_and_gradient, lambda gradient, cotangent: (cotangent * gradient, None))
+    log_likelihood.defvjp(
+        lambda z, place: value_and_gradient(z, place, known), lambda gradient, cotangent: (cotangent * gradient, None)
+    )
     return Numbered(jnp.arange(len(evidence.length)), evidence.length), lambda z, one: log_likelihood(z, one.place)
 
 
-def _together(of_documents: Callable[[Array, Array], Any]) -> Callable[[Array, Array], Any]:
-    """The function of one document, z [K] and its place, that `vmap` evaluates for all documents at once."""
+def _together(of_documents: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of one document, z [K] and its place, that `vmap` evaluates for all documents at once.
+
+    What is `known` of the batch is an argument, since a function with a rule of its own for `vmap` closes over nothing.
+    """
 
     @jax.custom_batching.custom_vmap
-    def of_one(z: Array, place: Array) -> Any:
-        return jax.tree.map(lambda leaf: leaf[0], of_documents(z[None], place[None]))
+    def of_one(z: Array, place: Array, known: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], of_documents(z[None], place[None], known))
 
     @of_one.def_vmap
-    def _(size: int, batched: list[bool], z: Array, place: Array) -> tuple[Any, Any]:
+    def _(size: int, batched: list[Any], z: Array, place: Array, known: Any) -> tuple[Any, Any]:
         if not batched[1]:  # several z of one document
-            found = jax.lax.map(lambda one: of_one(one, place), z)
+            found = jax.lax.map(lambda one: of_one(one, place, known), z)
         else:
-            found = of_documents(z if batched[0] else jnp.broadcast_to(z, (size, *z.shape)), place)
+            found = of_documents(z if batched[0] else jnp.broadcast_to(z, (size, *z.shape)), place, known)
         return found, jax.tree.map(lambda _: True, found)
 
     return of_one

@@ -107,7 +107,13 @@ def test_documents_taken_apart_or_some_of_them_give_what_the_batch_gives(counts)
     gradients = jax.grad(lambda z: jnp.sum(model.log_likelihood(params, z, evidence)))(z)
     documents, log_likelihood = apart(model, params, evidence)
     both = jax.value_and_grad(log_likelihood)
-    for found in (jax.vmap(both)(z, documents), jax.lax.map(lambda one: both(*one), (z, documents), batch_size=3)):
+
+    def together(params):
+        documents, log_likelihood = apart(model, params, model.evidence(params, batch))
+        return jax.vmap(jax.value_and_grad(log_likelihood))(z, documents)
+
+    in_groups = jax.lax.map(lambda one: both(*one), (z, documents), batch_size=3)
+    for found in (jax.vmap(both)(z, documents), in_groups, jax.jit(together)(params)):
         np.testing.assert_allclose(found[0], whole, rtol=1e-5)
         np.testing.assert_allclose(found[1], gradients, rtol=1e-4, atol=1e-3)
     third = jax.tree.map(lambda leaf: leaf[3], documents)
@@ -124,8 +130,12 @@ def test_refinement_does_not_depend_on_the_other_documents_of_the_batch(counts):
         def refined(rows, refinement=refinement):
             batch = batch_of(rows)
             keys = batched.document_keys(jax.random.key(1), batch)
-            features = model.features(batch.counts)
-            return batched.infer(model, refinement, params, batch, features, keys, jax.random.key(2)).refined
+
+            def find(params, batch):
+                features = model.features(batch.counts)
+                return batched.infer(model, refinement, params, batch, features, keys, jax.random.key(2)).refined
+
+            return jax.jit(find)(params, batch)
 
         both, first = refined(counts), refined(counts[:4])
         np.testing.assert_allclose(both.mean[:4], first.mean, rtol=1e-3, atol=1e-4)
