@@ -11,6 +11,7 @@ from dlgm_jax.inference.batched import REFINERS
 from dlgm_jax.inference.fisher import EVALUATIONS_PER_STEP
 from dlgm_jax.networks import ACTIVATIONS
 
+LIKELIHOODS = ("multinomial", "dirichlet_multinomial")  # of counts
 Check = tuple[str, Callable[[Any], bool]]  # what is expected, whether a value is that
 
 
@@ -55,6 +56,7 @@ CHECKS: dict[str, Check] = {
     "features": one_of(FEATURES),
     "refiner": one_of(REFINERS),
     "activation": one_of(ACTIVATIONS),
+    "likelihood": one_of(LIKELIHOODS),
 }
 
 

@@ -15,7 +15,8 @@ class DLGM(LatentEstimator):
     holds, and rows are looked at in batches of one size, so that on a CPU not even rounding differs.
 
     n_components: K; generative_widths: hidden layers of p(x|z), () is log-linear; inference_widths: of q(z|x);
-    activation: relu, tanh, softplus, gelu or elu; features: what q reads, tfidf, tfidf_smooth, norm or counts.
+    activation: relu, tanh, softplus, gelu or elu; likelihood: multinomial, or dirichlet_multinomial, whose words come
+    in bursts; features: what q reads, tfidf, tfidf_smooth, norm or counts.
     M: M - 1 gradient evaluations refine each posterior in training, eval_M elsewhere, 1 is none; refiner: fisher (M is
     odd) or adam, which has the rate psi_learning_rate. max_iter: passes over the rows; batch_size: rows of a gradient
     step; learning_rate, weight_decay: of Adam; input_dropout: share of a row's words that q misses in training; each of
@@ -35,6 +36,7 @@ class DLGM(LatentEstimator):
         generative_widths=(400, 400),
         inference_widths=(400, 400),
         activation="relu",
+        likelihood="multinomial",
         features="tfidf",
         M=13,
         refiner="fisher",
@@ -55,6 +57,7 @@ class DLGM(LatentEstimator):
         self.generative_widths = generative_widths
         self.inference_widths = inference_widths
         self.activation = activation
+        self.likelihood = likelihood
         self.features = features
         self.M = M
         self.refiner = refiner
@@ -75,6 +78,7 @@ class DLGM(LatentEstimator):
         "size": ("n_components",),
         "widths": ("generative_widths", "inference_widths"),
         "activation": ("activation",),
+        "likelihood": ("likelihood",),
     }
 
     @property
@@ -87,5 +91,6 @@ class DLGM(LatentEstimator):
             "generative_widths": tuple(self.generative_widths),
             "inference_widths": tuple(self.inference_widths),
             "activation": self.activation,
+            "likelihood": self.likelihood,
         }
         return Spec(DEFAULT, entry(DEFAULT).made(settings), self.features)

@@ -17,10 +17,9 @@ from dlgm_jax import networks, sparse
 from dlgm_jax.devices.collectives import summed
 from dlgm_jax.distributions import delta
 from dlgm_jax.models import dlgm, likelihoods
-from dlgm_jax.settings import one_of, setting
+from dlgm_jax.settings import LIKELIHOODS, one_of, setting
 from dlgm_jax.types import Array, Batch, Code, Csr, Dense, Mlp, Model, Params, RowStatistics
 
-LIKELIHOODS = ("multinomial", "dirichlet_multinomial", "gaussian")
 Read = Callable[[Csr], Csr]
 
 
@@ -30,8 +29,8 @@ class Settings(dlgm.Settings):
 
     likelihood: str = setting(
         "multinomial",
-        "multinomial or dirichlet_multinomial: of the counts; gaussian: of the row that --features gives",
-        one_of(LIKELIHOODS),
+        dlgm.LIKELIHOOD,
+        one_of((*LIKELIHOODS, "gaussian")),
     )
 
 

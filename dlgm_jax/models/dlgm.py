@@ -24,8 +24,13 @@ from dlgm_jax.inference.fisher import WORDS_A_DRAW, Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
 from dlgm_jax.networks import latent_dim, potentials, vocab_size
-from dlgm_jax.settings import one_of, setting
+from dlgm_jax.settings import setting
 from dlgm_jax.types import Array, Batch, Csr, Dense, Gaussian, LinearSoftmax, Mlp, Model, Params
+
+LIKELIHOOD = (
+    "of the counts: multinomial, or dirichlet_multinomial, whose words come in bursts; of ae, dae and vae also "
+    "gaussian, of the row that --features gives"
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class Settings:
     K: int = setting(100, "latent dimensions", "size")
     likelihood: str = setting(
         "multinomial",
-        "of the words: multinomial, or dirichlet_multinomial, in which they come in bursts",
-        one_of(("multinomial", "dirichlet_multinomial")),
+        LIKELIHOOD,
+        "likelihood",
     )
 
     @property

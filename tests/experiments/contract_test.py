@@ -14,6 +14,7 @@ from dlgm_jax.evaluation.scoring import scorer
 from dlgm_jax.inference import batched
 from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.models import registry, sampling
+from dlgm_jax.settings import CHECKS, LIKELIHOODS, wrong
 from experiments.flags.config import Config
 from experiments.workdir.assembly import assemble, check_able
 from tests.experiments.conftest import lines
@@ -23,9 +24,12 @@ RUN = {"batch_size": 100, "valid_size": 40, "M": 3, "eval_M": 3, "learning_rate"
 # every model, and besides each other likelihood that it has
 CASES = [(name, {}) for name in registry.MODELS]
 CASES += [
-    (name, {"likelihood": "gaussian"})
+    (name, {"likelihood": likelihood})
     for name, entry in registry.MODELS.items()
-    if "likelihood" in {item.name for item in fields(entry.settings)}
+    for item in fields(entry.settings)
+    if item.name == "likelihood"
+    for likelihood in (*LIKELIHOODS, "gaussian")
+    if likelihood != item.default and not wrong(likelihood, CHECKS.get(item.metadata["check"], item.metadata["check"]))
 ]
 IDS = ["-".join([name, *own.values()]) for name, own in CASES]
 
