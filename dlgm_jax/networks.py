@@ -70,6 +70,15 @@ def potentials(decoder: Decoder, z: Array) -> Array:
     return affine(decoder.output, mlp(decoder.hidden, z))
 
 
+def check_of_counts(decoder: Decoder) -> None:
+    """Raises ValueError for a decoder of real rows, which has a variance besides its layers."""
+    if hasattr(decoder, "log_var"):
+        raise ValueError(
+            f"theta: expected that of a model of counts, found {type(decoder).__name__}; `Run.model`, `mean_jacobian` "
+            "and `LatentModel` take any model"
+        )
+
+
 def latent_dim(decoder: Decoder) -> int:
     """K, read off the parameters."""
     return (*decoder.hidden.layers, decoder.output)[0].weights.shape[0]

@@ -1,4 +1,5 @@
 import os
+from dataclasses import fields
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # tests compile more than they run
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 from dlgm_jax import init_params
 from dlgm_jax.data.corpus import Corpus
+from dlgm_jax.settings import CHECKS, LIKELIHOODS, wrong
 
 QUICK = os.environ["XLA_FLAGS"]
 # files that take longest, which begin first, so that no worker is left alone with one; each file is one worker's
@@ -72,6 +74,15 @@ def log_linear_corpus(num_documents, weights, bias, seed, mean_length=60):
     lengths[::7] = 3
     counts = np.stack([rng.multinomial(n, p) for n, p in zip(lengths, probabilities)])
     return counts, z
+
+
+def likelihoods_of(entry):
+    """Those that a model of the registry has, its default first."""
+    for item in fields(entry.settings):
+        if item.name == "likelihood":
+            check = CHECKS.get(item.metadata["check"], item.metadata["check"])
+            return tuple(name for name in (*LIKELIHOODS, "gaussian") if not wrong(name, check))
+    return ()
 
 
 def as_corpus(counts):

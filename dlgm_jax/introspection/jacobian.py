@@ -49,6 +49,7 @@ def jacobian_mean(params: Params, key: Array, *, num_samples: int = 400, variant
     E[J_pot] = W^T E[J_h] and E[J_log] = E[J_pot] - 1 E[(mu W^T) J_h]; E[J_prob] takes a [V, K] product per sample, or
     one in the log-linear model. Samples are summed in blocks, so memory does not grow with them, also under `grad`.
     """
+    networks.check_of_counts(params.theta)
     prior = gaussian.standard(latent_dim(params.theta))
     return _mean_jacobian(params.theta, _draws(params.theta, prior), key, num_samples, variant)
 
@@ -69,6 +70,7 @@ def jacobian_posterior(
     `vmap` it over psi, key and ids for a batch of contexts. Raises ValueError as the others do.
     """
     theta = params.theta
+    networks.check_of_counts(theta)
     for name, leaf in zip(("psi.mean", "psi.log_var"), psi):
         if jnp.shape(leaf) != (latent_dim(theta),):
             raise ValueError(f"{name} has shape {jnp.shape(leaf)}, expected {(latent_dim(theta),)}; vmap for more")

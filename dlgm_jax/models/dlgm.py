@@ -23,7 +23,7 @@ from dlgm_jax.inference import refine as refinement
 from dlgm_jax.inference.fisher import WORDS_A_DRAW, Information
 from dlgm_jax.inference.refine import RefineInfo, Refiner, adam
 from dlgm_jax.inference.softmax import logsumexp_linear
-from dlgm_jax.networks import latent_dim, potentials, vocab_size
+from dlgm_jax.networks import check_of_counts, latent_dim, potentials, vocab_size
 from dlgm_jax.settings import setting
 from dlgm_jax.types import Array, Batch, Csr, Dense, Gaussian, LinearSoftmax, Mlp, Model, Params
 
@@ -119,6 +119,8 @@ def init_params(
 
 def infer(phi: Phi, features: Array) -> Gaussian:
     """q(z|x) as the inference network guesses it, from features [V]: mean [K], log-variance [K]."""
+    if not hasattr(phi, "log_var"):
+        raise ValueError(f"phi: expected a network that guesses mean and log-variance, found {type(phi).__name__}")
     inputs = (*phi.hidden.layers, phi.mean)[0].weights.shape[0]
     _check_shape("features", features, (inputs,))
     return _infer(phi, features, product=jnp.matmul)
@@ -137,6 +139,7 @@ def log_probs(theta: Theta, z: Array) -> Array:
 
 def evidence(theta: Theta, counts: Array) -> Evidence:
     """What log p(x|z) needs of the counts [V]: W x, b.x and N, computed once per document."""
+    check_of_counts(theta)
     _check_shape("counts", counts, (vocab_size(theta),))
     weights, bias = theta.output
     x = jnp.asarray(counts, weights.dtype)
@@ -255,6 +258,7 @@ def refine(
 @jax.jit
 def sample(params: Params, key: Array, length) -> Array:
     """Draws a document of `length` words, a whole number from 0: counts [V] (eq. 1)."""
+    check_of_counts(params.theta)
     z_key, words_key = jax.random.split(key)
     return jax.random.multinomial(words_key, length, jnp.exp(log_probs(params.theta, prior(params, z_key))))
 

@@ -14,9 +14,9 @@ from dlgm_jax.evaluation.scoring import scorer
 from dlgm_jax.inference import batched
 from dlgm_jax.introspection.jacobian import mean_jacobian, variants_of
 from dlgm_jax.models import registry, sampling
-from dlgm_jax.settings import CHECKS, LIKELIHOODS, wrong
 from experiments.flags.config import Config
 from experiments.workdir.assembly import assemble, check_able
+from tests.conftest import likelihoods_of
 from tests.experiments.conftest import lines
 
 SMALL = {"K": 3, "generative_widths": (8,), "inference_widths": (8,)}
@@ -26,10 +26,7 @@ CASES = [(name, {}) for name in registry.MODELS]
 CASES += [
     (name, {"likelihood": likelihood})
     for name, entry in registry.MODELS.items()
-    for item in fields(entry.settings)
-    if item.name == "likelihood"
-    for likelihood in (*LIKELIHOODS, "gaussian")
-    if likelihood != item.default and not wrong(likelihood, CHECKS.get(item.metadata["check"], item.metadata["check"]))
+    for likelihood in likelihoods_of(entry)[1:]
 ]
 IDS = ["-".join([name, *own.values()]) for name, own in CASES]
 

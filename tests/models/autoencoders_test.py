@@ -11,13 +11,13 @@ from scipy import stats
 from scipy.linalg import subspace_angles
 from sklearn.exceptions import ConvergenceWarning
 
-from dlgm_jax import DLGM, BadInput, LatentModel, NonFinite
+from dlgm_jax import DLGM, BadInput, LatentModel, NonFinite, infer, jacobian_mean, jacobian_posterior, sample
 from dlgm_jax.data import batches
 from dlgm_jax.data.corpus import Corpus
 from dlgm_jax.evaluation import real_rows
 from dlgm_jax.features import reader
 from dlgm_jax.inference.elbo import elbo, importance_weighted_bound
-from dlgm_jax.models import registry
+from dlgm_jax.models import dlgm, registry
 from dlgm_jax.types import Gaussian, Params
 from tests.conftest import as_corpus
 
@@ -189,10 +189,28 @@ def test_samples_of_real_rows_have_their_mean_and_spread(rows):
     assert np.std(spreads[0]) == pytest.approx(np.std(spreads[1]), rel=0.1)  # the noise alone, 0.3
 
 
+def test_functions_of_counts_refuse_parameters_of_real_rows(rows):
+    params = LatentModel("vae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows).params_
+    key, counts = jax.random.key(0), jnp.ones(V)
+    refused = "theta: expected that of a model of counts, found GaussianTheta"
+    for call in (
+        lambda: jacobian_mean(params, key),
+        lambda: jacobian_posterior(params, Gaussian(jnp.zeros(K), jnp.zeros(K)), key),
+        lambda: sample(params, key, 50),
+        lambda: dlgm.elbo(params.theta, Gaussian(jnp.zeros(K), jnp.zeros(K)), counts, key),
+    ):
+        with pytest.raises(ValueError, match=refused):
+            call()
+    codes = LatentModel("ae", K, settings=LINEAR, max_iter=1, **TRAINED).fit(rows).params_
+    with pytest.raises(ValueError, match="phi: expected a network that guesses mean and log-variance, found Encoder"):
+        infer(codes.phi, counts)
+
+
 def test_the_estimator_s_beta_weighs_the_kl_of_its_training(rows):
     how = TRAINED | {"max_iter": 60, "learning_rate": 0.02}
     free, costly = (LatentModel("vae", K, settings=LINEAR, beta=beta, **how).fit(rows) for beta in (0.1, 10.0))
     assert np.std(costly.transform(rows)) < 0.8 * np.std(free.transform(rows))
+    assert costly.bound_curve_[-1] == pytest.approx(costly.score(rows), abs=0.5)  # nats a row
 
 
 def test_what_cannot_be_is_one_line(rows):
