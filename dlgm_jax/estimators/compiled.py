@@ -43,7 +43,7 @@ class Spec(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("spec", "vocab_size"))
-def init_state(key: Array, vocab_size: int, spec: Spec, seen: Any) -> steps.State:
+def init_state(key: Array, vocab_size: int, spec: Spec, seen: Any = None) -> steps.State:
     """A state before the first step."""
     return steps.init_state(spec._replace(features="norm").model(None), steps.adam(0.0), key, vocab_size, seen)
 

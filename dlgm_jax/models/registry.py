@@ -8,6 +8,7 @@ from dlgm_jax.errors import BadInput, shown
 from dlgm_jax.models import autoencoders, dlgm, likelihoods
 from dlgm_jax.types import Model
 
+ADDED = {"likelihood": "multinomial"}  # settings of models that runs of before do not hold, and what these were
 OF_A_KL = ("beta", "kl_anneal_steps")  # settings of training that weigh the KL
 
 
@@ -21,9 +22,18 @@ class Entry:
     defaults: dict[str, Any] = field(default_factory=dict)  # of settings, its own or of training, that differ here
     unread: tuple[str, ...] = ()  # settings of training that mean nothing here, and are refused
 
+    @property
+    def names(self) -> list[str]:
+        """The settings of the model."""
+        return [item.name for item in fields(self.settings)]
+
+    def completed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What config.json of a run holds, with the settings that there were not when it was begun."""
+        return {name: value for name, value in ADDED.items() if name in self.names} | values
+
     def made(self, values: dict[str, Any]) -> Any:
         """The settings of the model, by those of `values` that it has, whatever else they hold."""
-        names = [item.name for item in fields(self.settings)]
+        names = self.names
         return self.settings(**{name: value for name, value in (self.defaults | values).items() if name in names})
 
 

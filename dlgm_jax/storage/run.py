@@ -1,7 +1,7 @@
 """A finished or running workdir, ready for use."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -74,9 +74,10 @@ def read_config(workdir: Path) -> dict[str, Any]:
     if config.get("features") not in FEATURES:
         raise BadInput(f"{path}: expected the settings of a run, found features={config.get('features')!r}")
     try:
-        entry, settings = _entry(config), _settings(config)
-        names = {item.name for item in fields(entry.settings)}
-        missing = sorted(names - settings.keys())
+        entry = _entry(config)
+        config = entry.completed(config)
+        settings = _settings(config)
+        missing = sorted(set(entry.names) - settings.keys())
         found = f"no {missing[0]}" if missing else first_wrong(entry.made(settings), CHECKS)
     except BadInput as error:
         found = str(error)

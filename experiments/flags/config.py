@@ -124,7 +124,8 @@ class Config:
     def _own_name(self) -> str:
         """The settings of the model that are not as by default, without those that every model has."""
         default = asdict(self.entry.made({}))
-        every = asdict(registry.entry(registry.DEFAULT).made({})).keys() - ({"generative_widths"} if self.model else {})
+        shown = {"likelihood", "generative_widths"} if self.model else {"likelihood"}
+        every = set(registry.entry(registry.DEFAULT).names) - shown
         own = [value for name, value in asdict(self.settings).items() if name not in every and value != default[name]]
         return "".join(f"-{_joined(value)}" for value in own)
 
@@ -142,8 +143,8 @@ class Config:
     def from_json(cls, values: dict[str, Any]) -> "Config":
         """From what config.json holds. Raises BadInput when it holds something else."""
         settings: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        settings = {"eval_full_steps": 0, "beta": 1.0} | settings  # which older runs do not have
         entry = registry.entry(settings.get("model") or registry.DEFAULT)
+        settings = {"eval_full_steps": 0, "beta": 1.0} | entry.completed(settings)  # which older runs do not have
         known = {item.name: item.type for item in [*run_settings(), *fields(entry.settings)]}
         odd = sorted(known.keys() ^ settings.keys())
         if odd:

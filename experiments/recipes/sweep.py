@@ -219,7 +219,8 @@ def config_of(settings: dict[str, Any]) -> Config:
 
 def decided(config: Config) -> dict[str, Any]:
     """The settings that are not as by default, the dataset, and the widths, by which figures of before are known."""
-    default = {name: value for name, value in Config().to_json().items() if name not in WIDTHS}
+    kept = (*WIDTHS, "likelihood") if isinstance(config.model, str) else WIDTHS  # figures of named models hold it
+    default = {name: value for name, value in Config().to_json().items() if name not in kept}
     own = {name: value for name, value in config.to_json().items() if name not in default or value != default[name]}
     return own | {"dataset": config.dataset}
 

@@ -194,5 +194,7 @@ def test_figures_of_before_are_known_by_their_settings():
     assert deep == run | {"generative_widths": (400, 400)}
     linear = sweep.decided(sweep.config_of({"dataset": "20news", "model": 1, "M": 1}))
     assert linear == run | {"generative_widths": (), "model": 1, "M": 1}
+    assert "likelihood" not in deep
+    assert sweep.decided(sweep.config_of({"dataset": "20news", "model": "vae"}))["likelihood"] == "multinomial"
     wide = sweep.decided(sweep.config_of({"dataset": "20news", "generative_widths": (200,)}))
     assert wide == run | {"generative_widths": (200,), "model": None}
