@@ -220,7 +220,8 @@ def tenants(corpus: str):
     found = {}
     for name, entry in registry.MODELS.items():
         for likelihood in likelihoods_of(entry):
-            if name in {"1", "3"} and likelihood == "multinomial":  # see above
+            twice = "dirichlet_multinomial" if name not in {"3", "ae"} else "multinomial" if name == "3" else ""
+            if likelihood == twice or name == "1":  # the same model under another name, or one that is seen above
                 continue
             config = Config.of(
                 dataset=corpus, model=name, likelihood=likelihood, M=3, eval_M=3, K=3, generative_widths=(5,),
