@@ -60,7 +60,7 @@ def _slope(log_a: Array, n: Array) -> Array:
 
 
 def _series(y: Array) -> Array:
-    """What log Gamma(y) has beyond (y - 1/2) log y - y + log(2 pi) / 2."""
+    """Stirling's series: what log Gamma(y) has beyond (y - 1/2) log y - y + log(2 pi) / 2."""
     return (1 / 12 - (1 / 360 - 1 / (1260 * y**2)) / y**2) / y
 
 

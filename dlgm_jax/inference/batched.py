@@ -82,7 +82,7 @@ class Numbered(NamedTuple):
 
 
 def apart(model: Model, params: Params, evidence: Any) -> tuple[Any, Callable[[Array, Any], Array]]:
-    """What `vmap` takes apart into documents, leaves [B, ..], and log p(x|z) of z [K] and one of them, in nats.
+    """Gives what `vmap` takes apart into documents, leaves [B, ..], and log p(x|z) of z [K] and one of them, in nats.
 
     The evidence itself, where its leaves are of documents. Else documents are numbered, and those that a `vmap` takes
     together are evaluated at once: sparse arrays of a batch stay flat, without padding to the longest document. The

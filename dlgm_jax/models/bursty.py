@@ -23,7 +23,7 @@ CONCENTRATION = 200.0  # A of untrained parameters
 
 
 class Evidence(NamedTuple):
-    """What log p(x|z) needs of the documents of a batch."""
+    """All that log p(x|z) needs of the documents of a batch."""
 
     multinomial: dlgm.Evidence  # leaves [B, ..]
     counts: Csr  # [B, V]
@@ -53,7 +53,7 @@ def of_bursty_words(model: Model, vocab_axis: str | None = None) -> Model:
         return logsumexp_across(logsumexp_linear(shared(h, vocab_axis), *params.theta.output), vocab_axis)
 
     def curvature(params: Params, z: Array, document) -> Array:
-        """That of the multinomial, N F(z), by (1 + A) / (N + A): the words of a burst tell what one of them tells."""
+        """Scales that of the multinomial, N F(z), by (1 + A) / (N + A): words of a burst tell what one of them tells."""
         A = jnp.exp(log_concentration(params, z))
         return (1 + A) / (document.length + A) * softmax.curvature(params, z, document)
 

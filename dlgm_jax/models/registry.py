@@ -28,7 +28,7 @@ class Entry:
         return [item.name for item in fields(self.settings)]
 
     def completed(self, values: dict[str, Any]) -> dict[str, Any]:
-        """What config.json of a run holds, with the settings that there were not when it was begun."""
+        """Completes what config.json of a run holds by the settings that there were not when it was begun."""
         return {name: value for name, value in ADDED.items() if name in self.names} | values
 
     def made(self, values: dict[str, Any]) -> Any:

@@ -91,7 +91,7 @@ def row_table(
 
 
 def warning(splits: list[str], baseline: str, otherwise: str = "or fewer words, by --min_count of prepare.") -> str:
-    """What to try where a model knows less of documents than a baseline that looks at none."""
+    """Says what to try where a model knows less of documents than a baseline that looks at none."""
     return (
         f"Warning: on {' and '.join(splits)} documents the {baseline} is better than the refined one.\n"
         "Try a larger --epochs where the last epoch was the best; else smaller steps (--batch_size=32 "
