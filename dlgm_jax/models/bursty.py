@@ -53,7 +53,7 @@ def of_bursty_words(model: Model, vocab_axis: str | None = None) -> Model:
         return logsumexp_across(logsumexp_linear(shared(h, vocab_axis), *params.theta.output), vocab_axis)
 
     def curvature(params: Params, z: Array, document) -> Array:
-        """Scales that of the multinomial, N F(z), by (1 + A) / (N + A): words of a burst tell what one of them tells."""
+        """Scales that of the multinomial, N F(z), by (1 + A) / (N + A), since words of a burst tell less."""
         A = jnp.exp(log_concentration(params, z))
         return (1 + A) / (document.length + A) * softmax.curvature(params, z, document)
 
